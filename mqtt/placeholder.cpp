@@ -1,0 +1,1 @@
+// Replaced when the room gets its first file.
