@@ -74,5 +74,12 @@ void append_user_property(std::string& raw, std::string_view name, std::string_v
 
 // 1.5.4: well-formed UTF-8 without U+0000 and without surrogates.
 bool valid_utf8(std::string_view text);
+// 3.3.2.3.2: what a payload with format indicator 1 must be; U+0000 is allowed there. decode() does not check
+// it (the server may, with payload_format_invalid).
+bool valid_utf8_payload(std::string_view payload);
+
+// The protocol level of a CONNECT that may be broken otherwise, to refuse it in its own language: 3 (MQTT 3.1)
+// and 4 get the CONNACK of 3.1.1, 5 and more that of 5.0. 0: it is not a CONNECT of MQTT, close silently.
+std::uint8_t protocol_level(std::string_view bytes);
 
 }  // namespace sluice::mqtt

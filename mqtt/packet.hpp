@@ -36,8 +36,9 @@ enum class Reason : std::uint8_t {
 };
 std::string_view to_string(Reason reason);  // the name of the specification, for logs
 
-// User properties stay in wire form (each 0x26, name, value), already validated by the decoder: forwarding
-// copies them in one go and nothing is allocated for them. for_each_user_property() in codec.hpp walks them.
+// User properties stay in wire form (each 0x26, name, value), already validated by the decoder: nothing is
+// allocated for them. A peer may put other properties between them; then the range holds those too, and the
+// encoders and for_each_user_property() in codec.hpp step over them.
 using RawUserProperties = std::string_view;
 
 struct PublishProperties {
