@@ -1,0 +1,54 @@
+"""What AWS would bill (5 KB units) and what the flash takes, per reading."""
+
+from . import load
+from .peers import LocalCloud, gateway, wait_for, write_bytes
+from .report import Folder, result
+
+READINGS = 100_000
+ROUTES = {
+    "single": {"match": "d/+/temp", "to": "dt/{device}/temp"},
+    "batched": {"match": "d/+/temp", "to": "dt/temp", "batch": {"format": "json", "max": "5KB", "wait": "1s"}},
+    "zstd": {"match": "d/+/temp", "to": "dt/temp", "batch": {"format": "json", "max": "100KB", "wait": "1s", "compress": "zstd"}},
+}
+
+
+def units_per_million(kind):
+    with Folder() as folder:
+        cloud = LocalCloud(folder, extra=["--log", "none"]).start()
+        gate = gateway(folder, cloud.port, cloud.certificate("gw-test"), routes=[ROUTES[kind]]).start()
+        load.run("count", gate.port, clients=20, window=100, messages=READINGS // 20, payload="json", size=200, topic="d/%c/temp")
+        wait_for("everything is delivered", lambda: gate.totals()["queued"] == 0, seconds=300, every=0.1)
+        units = cloud.admin("GET", "/status")["metered_units"]
+        gate.kill()
+        cloud.kill()
+    return units * 1_000_000 / READINGS
+
+
+def bill(name, given):
+    """AWS units (5 KB metering) per million readings of 200 B: one by one and batched"""
+    one_by_one = units_per_million("single")
+    for kind in ("batched", "zstd"):
+        result(f"{name}-{kind}", units_per_million(kind), one_by_one, "units-per-million", peer_is="one publish per reading")
+
+
+def flash(name, given):
+    """bytes written to disk per reading of 200 B, at a high and at a low rate"""
+    from .acks import nobody
+    for rate, seconds in ((20000, given.seconds), (100, given.seconds)):
+        with Folder() as folder:
+            gate = gateway(folder, cloud_port=1, tls=nobody(folder)).start()
+            before = write_bytes(gate.process.pid)
+            load.run("rate", gate.port, clients=20, rate=rate, seconds=seconds, size=200, topic="d/%c/temp")
+            accepted = gate.totals()["accepted"]
+            gate.stop()
+            delayed = gateway(folder / "delayed", cloud_port=1, tls=nobody(folder), commit_delay="100ms").start()
+            before_delayed = write_bytes(delayed.process.pid)
+            load.run("rate", delayed.port, clients=20, rate=rate, seconds=seconds, size=200, topic="d/%c/temp")
+            accepted_delayed = delayed.totals()["accepted"]
+            at_end_delayed = write_bytes(delayed.process.pid) - before_delayed
+            delayed.stop()
+            del before
+        result(f"{name}-{rate}", at_end_delayed / max(accepted_delayed, 1), at_end_delayed / max(accepted, 1), "bytes-per-reading")
+
+
+BENCHES = {"bill": bill, "flash": flash}

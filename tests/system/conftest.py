@@ -1,0 +1,24 @@
+import pytest
+
+from house import Gateway, LocalCloud, free_port, gateway_config
+
+
+class House:
+    def __init__(self, cloud, gateway, port, ws_port):
+        self.cloud, self.gateway, self.port, self.ws_port = cloud, gateway, port, ws_port
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("house")
+    cloud = LocalCloud(folder, things=("gw-test", "crt-thing")).start()
+    port, ws_port = free_port(), free_port()
+    config = gateway_config(cloud, [f"mqtt://127.0.0.1:{port}", f"ws://127.0.0.1:{ws_port}/mqtt"])
+    config["devices"]["products"]["sensor"]["may_subscribe"] = ["d/{device}/#", "shared/#", "d/+/temp"]
+    config["devices"]["products"]["sensor"]["may_publish"] = ["d/{device}/#", "shared/#"]
+    config["routes"] = [{"match": "shared/#", "local": True}, *config["routes"]]
+    gateway = Gateway(folder, config).start()
+    yield House(cloud, gateway, port, ws_port)
+    code = gateway.stop()
+    cloud.stop()
+    assert code == 0, gateway.text()[-2000:]
