@@ -107,7 +107,7 @@ struct CloudOptions {
   LaneQuotas quotas;
   bool live_first = true;
   std::uint32_t poison_after = 3;   // connection deaths with the same message in flight before it is bisected
-  std::vector<std::string> commands;        // filters subscribed on each lane, with {thing}; default cmd/{thing}/#
+  std::vector<std::string> commands = {"cmd/{thing}/#"};  // filters subscribed on each lane, with {thing}
   std::string command_to = "d/{device}/cmd/{rest}";  // local topic of a command
   Duration command_ttl = std::chrono::hours(24);
 };

@@ -1,0 +1,147 @@
+// The table. One row for each key: path, type, default, what is allowed, what it does.
+// clang-format off
+#include "config/schema.hpp"
+
+namespace sluice::config {
+namespace {
+
+using O = Options;
+using C = CloudOptions;
+using L = ListenerOptions;
+using P = ProductOptions;
+using D = DeviceOptions;
+using R = RouteOptions;
+
+constexpr Row kRows[] = {
+{"gateway.thing", Type::name, kRequired, "", "The gateway's thing name in AWS IoT; it is also its MQTT client id.", at<&O::thing>},
+
+{"cloud.endpoint", Type::text, kRequired, "host or host:port", "The account's data endpoint (`aws iot describe-endpoint --endpoint-type iot:Data-ATS`); port 8883 unless given.", at<&O::cloud, &C::endpoint>},
+{"cloud.region", Type::text, "", "as in eu-central-1", "The endpoint's AWS region; read from the endpoint's name when it is AWS's own.", at<&O::cloud, &C::region>},
+{"cloud.tls.certificate", Type::path, "", "PEM", "The gateway's certificate. Needed unless the endpoint is on this machine.", at<&O::cloud, &C::tls, &TlsFiles::certificate>},
+{"cloud.tls.key", Type::path, "", "PEM", "The certificate's private key; readable by the daemon only.", at<&O::cloud, &C::tls, &TlsFiles::key>},
+{"cloud.tls.ca", Type::path, "", "PEM", "The roots to trust, for AWS: Amazon Root CA 1 and 3. Needed unless the endpoint is on this machine.", at<&O::cloud, &C::tls, &TlsFiles::ca>},
+{"cloud.alpn", Type::text, "", "", "TLS protocol name; `x-amzn-mqtt-ca` to reach AWS on port 443.", at<&O::cloud, &C::alpn>},
+{"cloud.mqtt5", Type::boolean, "true", "", "Speak MQTT 5 and fall back to 3.1.1 when refused; false: 3.1.1 only.", at<&O::cloud, &C::mqtt5>},
+{"cloud.keep_alive", Type::duration, "1m", "30s..20m", "Silence after which a ping is sent; AWS takes 30 s to 20 min.", at<&O::cloud, &C::keep_alive>},
+{"cloud.connect_timeout", Type::duration, "20s", "1s..5m", "Time for TCP, TLS and CONNACK together.", at<&O::cloud, &C::connect_timeout>},
+{"cloud.backoff.first", Type::duration, "1s", "100ms..1h", "Longest wait before the second try to connect; doubles with each failure, with full jitter.", at<&O::cloud, &C::backoff_first>},
+{"cloud.backoff.most", Type::duration, "2m", "1s..1d", "Longest wait between tries.", at<&O::cloud, &C::backoff_most>},
+{"cloud.quotas.publishes_per_second", Type::number, "100", "0.1..100000", "AWS's limit for a connection, publishes in and out together.", at<&O::cloud, &C::quotas, &LaneQuotas::publishes_per_second>},
+{"cloud.quotas.bytes_per_second", Type::size, "512KiB", "1KiB..1GiB", "AWS's limit for a connection's throughput.", at<&O::cloud, &C::quotas, &LaneQuotas::bytes_per_second>},
+{"cloud.quotas.inflight", Type::integer, "100", "1..65535", "Publishes that wait for their PUBACK at the same time.", at<&O::cloud, &C::quotas, &LaneQuotas::inflight>},
+{"cloud.quotas.reserve", Type::number, "0.2", "0..0.9", "Share of the quotas kept for commands, shadows and jobs.", at<&O::cloud, &C::quotas, &LaneQuotas::reserve>},
+{"cloud.quotas.enforce", Type::boolean, "true", "", "False: send as fast as the peer takes it; not for AWS.", at<&O::cloud, &C::quotas, &LaneQuotas::enforce>},
+{"cloud.live_first", Type::boolean, "true", "", "New readings go before the backlog; false: oldest first.", at<&O::cloud, &C::live_first>},
+{"cloud.poison_after", Type::integer, "3", "1..100", "Connections that die with the same message in flight before the culprit is looked for and set aside.", at<&O::cloud, &C::poison_after>},
+{"cloud.commands", Type::texts, "cmd/{thing}/#", "topic filters with {thing}", "What each connection subscribes to: the way of commands to devices.", at<&O::cloud, &C::commands>},
+{"cloud.command_to", Type::text, "d/{device}/cmd/{rest}", "topic with {device} {thing} {rest}", "The local topic of a command; {rest} is what the filter's `#` took.", at<&O::cloud, &C::command_to>},
+{"cloud.command_ttl", Type::duration, "1d", "0s..30d", "How long a command waits for a device that is away; 0s: for ever.", at<&O::cloud, &C::command_ttl>},
+{"cloud.regions", Type::later, "", "", "a choice of regions by measured distance", nullptr},
+{"cloud.provisioning", Type::later, "", "", "identities from a provisioning service (CVM, claim)", nullptr},
+
+{"listen", Type::list, kRequired, "", "Where devices connect: URLs, or maps with a `url` and more.", at<&O::listen>},
+{"listen[].url", Type::text, kRequired, "mqtt:// mqtts:// ws:// wss:// with an IP address, or unix:///path", "Address; ports 1883, 8883, 80 and 443 unless given; WebSocket path /mqtt unless given.", at<&L::text>},
+{"listen[].anonymous", Type::boolean, "false", "", "Let clients in without a name; on loopback addresses and Unix sockets only.", at<&L::anonymous>},
+{"listen[].tls.certificate", Type::path, "", "PEM", "The server's certificate chain, for mqtts and wss.", at<&L::tls, &TlsFiles::certificate>},
+{"listen[].tls.key", Type::path, "", "PEM", "Its private key.", at<&L::tls, &TlsFiles::key>},
+{"listen[].tls.ca", Type::path, "", "PEM", "The roots of client certificates.", at<&L::tls, &TlsFiles::ca>},
+{"listen[].client_certificate", Type::choice, "none", "none|optional|required", "Whether clients prove themselves by certificate; the common name is the device's id.", at<&L::client_certificate>},
+
+{"devices.products", Type::map, "", "", "Kinds of devices, by name.", at<&O::products>},
+{"devices.products{}.identity", Type::choice, "gateway", "gateway|own", "Whose connection to AWS the readings take: the gateway's, or the device's own with its own certificate.", at<&P::identity>},
+{"devices.products{}.may_publish", Type::texts, "", "topic filters with {device} {product}", "What a device of this product may publish to. Empty: nothing.", at<&P::may_publish>},
+{"devices.products{}.may_subscribe", Type::texts, "", "topic filters with {device} {product}", "What it may subscribe to. Empty: nothing.", at<&P::may_subscribe>},
+{"devices.products{}.limits.publishes_per_second", Type::number, "0", "0..1000000", "For one device; beyond it the connection is not read for a while. 0: no limit.", at<&P::limits, &ClientLimits::publishes_per_second>},
+{"devices.products{}.limits.bytes_per_second", Type::size, "0B", "0B..1GiB", "The same in bytes. 0B: no limit.", at<&P::limits, &ClientLimits::bytes_per_second>},
+{"devices.products{}.limits.inflight", Type::integer, "1024", "1..65535", "QoS 1 and 2 publishes that a device may have open (Receive Maximum).", at<&P::limits, &ClientLimits::inflight>},
+{"devices.products{}.limits.packet_size", Type::size, "1MiB", "1KiB..16MiB", "Largest packet taken from a device.", at<&P::limits, &ClientLimits::packet_size>},
+{"devices.products{}.limits.queue_bytes", Type::size, "4MiB", "1KiB..1GiB", "What may wait for a device that is away or slow.", at<&P::limits, &ClientLimits::queue_bytes>},
+{"devices.products{}.limits.queue_messages", Type::integer, "10000", "1..1000000", "The same in messages.", at<&P::limits, &ClientLimits::queue_messages>},
+{"devices.known", Type::map, "", "", "Devices by id, as far as they are named here; others are added with `sluicectl devices add`.", at<&O::devices>},
+{"devices.known{}.product", Type::name, kRequired, "", "Its product.", at<&D::product>},
+{"devices.known{}.token_file", Type::path, "", "mode 0600", "File with the token that the device gives as MQTT password.", at<&D::token_file>},
+{"devices.known{}.token_hash", Type::hash, "", "$scrypt$...", "Instead of the file: the token's hash, as `sluicectl token hash` prints it.", at<&D::token_hash>},
+{"devices.known{}.certificate.certificate", Type::path, "", "PEM", "The device's own AWS certificate.", at<&D::certificate, &TlsFiles::certificate>},
+{"devices.known{}.certificate.key", Type::path, "", "PEM", "Its private key.", at<&D::certificate, &TlsFiles::key>},
+{"devices.known{}.certificate.ca", Type::path, "", "PEM", "The roots to trust, when they are not those of `cloud.tls.ca`.", at<&D::certificate, &TlsFiles::ca>},
+{"devices.certificates", Type::path, "", "folder", "Where <device>.crt and <device>.key are, for products with an identity of their own.", at<&O::certificates>},
+{"devices.anonymous_product", Type::name, "", "", "The product of clients that come in without a name. Empty: they are refused.", at<&O::anonymous_product>},
+{"adapters", Type::later, "", "", "adapter processes for serial, Modbus and the like", nullptr},
+
+{"routes", Type::list, "", "", "What becomes of a reading; the first route that matches decides.", at<&O::routes>},
+{"routes[].name", Type::text, "", "", "For status and log; the match unless given.", at<&R::name>},
+{"routes[].match", Type::text, kRequired, "topic filter", "Which readings: a filter on the topic that the device published to.", at<&R::match>},
+{"routes[].to", Type::text, "", "topic with {device} {product} {gateway} {topic} {1}..{9}", "The topic in the cloud. {1} to {9} are the levels that the match's wildcards took, in order; `#` takes the rest.", at<&R::to>},
+{"routes[].local", Type::boolean, "false", "", "Instead of `to`: the reading stays here, for local subscribers.", action<R::Action::local>},
+{"routes[].drop", Type::boolean, "false", "", "Instead of `to`: the reading goes nowhere, and is counted as filtered.", action<R::Action::drop>},
+{"routes[].rule", Type::token, "", "", "Basic Ingest: the name of the AWS IoT rule that gets it directly, without the broker's charge.", at<&R::rule>},
+{"routes[].priority", Type::integer, "5", "0..9", "9 goes first.", at<&R::priority>},
+{"routes[].ttl", Type::duration, "0s", "0s..3650d", "How long it is worth sending; later it is dropped and counted as expired. 0s: for ever.", at<&R::ttl>},
+{"routes[].batch.format", Type::choice, "none", "none|json|ndjson", "Pack many readings into one publish; json when another `batch` key is given.", at<&R::batch, &BatchOptions::format>},
+{"routes[].batch.max", Type::size, "5KiB", "1KiB..128KiB", "Size of the publish before compression; AWS meters units of 5 KiB.", at<&R::batch, &BatchOptions::max_bytes>},
+{"routes[].batch.wait", Type::duration, "1s", "0s..1h", "How long a reading may wait for others.", at<&R::batch, &BatchOptions::max_wait>},
+{"routes[].batch.compress", Type::choice, "none", "none|zstd", "Compression of the publish.", either<&R::batch, &BatchOptions::zstd>},
+{"routes[].filter.kind", Type::choice, "none", "none|on_change|deadband|sample", "Which readings of a topic are worth sending.", at<&R::filter, &FilterOptions::kind>},
+{"routes[].filter.pointer", Type::text, "", "JSON pointer (RFC 6901)", "The value in a JSON payload that is watched; empty: the whole payload.", at<&R::filter, &FilterOptions::pointer>},
+{"routes[].filter.deadband", Type::change, "0", "", "deadband: the change since the last reading sent that is worth sending, absolute or in percent of it.", at<&R::filter>},
+{"routes[].filter.interval", Type::duration, "0s", "0s..365d", "sample: at most one reading in this time.", at<&R::filter, &FilterOptions::interval>},
+{"routes[].filter.heartbeat", Type::duration, "0s", "0s..365d", "on_change, deadband: send at least one reading in this time. 0s: never for that reason alone.", at<&R::filter, &FilterOptions::heartbeat>},
+
+{"store.directory", Type::path, "/var/lib/sluice", "folder", "Where queue.db and registry.db are.", at<&O::store, &StoreConfig::directory>},
+{"store.max", Type::size, "2GiB", "1MiB..1TiB", "Bytes of readings that may wait for the cloud.", at<&O::store, &StoreConfig::max_bytes>},
+{"store.when_full", Type::choice, "drop-oldest", "drop-oldest|refuse", "At the brim: the oldest reading of the lowest priority goes and is counted, or devices get no acknowledgement.", either<&O::store, &StoreConfig::refuse_when_full>},
+{"store.commit_delay", Type::duration, "0s", "0s..1s", "Wait this long for more readings before a commit: spares flash memory, delays acknowledgements.", at<&O::store, &StoreConfig::commit_delay>},
+
+{"control.socket", Type::path, "/run/sluice/control.sock", "", "Where sluicectl reaches the daemon.", at<&O::control, &ControlOptions::socket>},
+{"log.level", Type::choice, "info", "debug|info|warning|error", "The least level that is logged.", at<&O::control, &ControlOptions::log_level>},
+{"shadow", Type::later, "", "", "device shadows", nullptr},
+{"update", Type::later, "", "", "firmware campaigns", nullptr},
+{"status_page", Type::later, "", "", "the status page", nullptr},
+};
+
+}  // namespace
+
+std::span<const Row> schema() { return kRows; }
+
+std::vector<const Row*> rows_of(std::string_view prefix) {
+  std::vector<const Row*> rows;
+  for (const auto& row : kRows) {
+    if (row.path.starts_with(prefix) && row.path.find_first_of("[{", prefix.size()) == std::string_view::npos) rows.push_back(&row);
+  }
+  return rows;
+}
+
+std::string_view type_words(Type type) {
+  switch (type) {
+    case Type::text: return "text";
+    case Type::name: return "name: 1 to 128 of A-Z a-z 0-9 : _ -";
+    case Type::token: return "name: 1 to 128 of A-Z a-z 0-9 _";
+    case Type::integer: return "whole number";
+    case Type::number: return "number";
+    case Type::duration: return "duration";
+    case Type::size: return "size";
+    case Type::boolean: return "true or false";
+    case Type::choice: return "one of";
+    case Type::path: return "path";
+    case Type::hash: return "secret's hash";
+    case Type::change: return "number or percentage";
+    case Type::texts: return "list of texts";
+    case Type::list: return "list";
+    case Type::map: return "map";
+    case Type::later: return "not in this version";
+  }
+  return "";
+}
+
+std::vector<std::string_view> words(std::string_view allowed) {
+  std::vector<std::string_view> list;
+  while (!allowed.empty()) {
+    const auto bar = allowed.find('|');
+    list.push_back(allowed.substr(0, bar));
+    if (bar == std::string_view::npos) break;
+    allowed.remove_prefix(bar + 1);
+  }
+  return list;
+}
+
+}  // namespace sluice::config
