@@ -69,7 +69,6 @@ class PropertyReader {
   // False: there are no more, or an error (see good()).
   bool next(Property& property);
   bool good() const { return good_; }
-  bool saw(PropertyId id) const { return (seen_ & bit(id)) != 0; }
   RawUserProperties user() const { return user_; }
 
  private:
