@@ -1,0 +1,65 @@
+#include <algorithm>
+
+#include "commands.hpp"
+
+namespace sluice::ctl {
+
+const std::vector<CommandRow>& command_table() {
+  static const std::vector<CommandRow> kTable = {
+      {"status", "", "how the gateway is: readings in and out, lanes, troubles", 0, 0, {}, run_status},
+      {"top", "", "the same, live (q or Ctrl-C ends it)", 0, 0, {"plain", "count"}, run_top},
+      {"check",
+       "",
+       "is everything in order? clock, DNS, TLS, certificates, disk, permissions",
+       0,
+       0,
+       {"config"},
+       run_check},
+      {"queue", "", "what waits for the cloud, and how long the buffer lasts", 0, 0, {}, run_queue},
+      {"ledger", "", "readings that left without reaching the cloud: why, whose, when", 0, 0, {}, run_ledger},
+      {"devices", "", "known devices", 0, 0, {}, run_devices},
+      {"devices list", "", "the same", 0, 0, {}, run_devices},
+      {"devices add",
+       "ID --product P [--token-file F]",
+       "let a device in; without a file, makes a token and prints it once",
+       1,
+       1,
+       {"product", "token-file"},
+       run_devices_add},
+      {"devices remove", "ID", "forget a device", 1, 1, {}, run_devices_remove},
+      {"devices disable", "ID", "keep a device out, its data stays", 1, 1, {}, run_devices_disable},
+      {"devices enable", "ID", "let it in again", 1, 1, {}, run_devices_enable},
+      {"dead-letters", "", "readings that the cloud can never take", 0, 0, {}, run_dead_letters},
+      {"dead-letters list", "", "the same", 0, 0, {}, run_dead_letters},
+      {"dead-letters show", "ID", "one, with its payload", 1, 1, {}, run_dead_letters_show},
+      {"dead-letters replay",
+       "ID | --all",
+       "put back into the queue",
+       0,
+       1,
+       {"all"},
+       run_dead_letters_replay},
+      {"dead-letters delete", "ID", "forget one", 1, 1, {}, run_dead_letters_delete},
+      {"config check", "[FILE]", "every problem of a configuration file", 0, 1, {"config"}, run_config_check},
+      {"config schema", "", "every key, with its default", 0, 0, {}, run_config_schema},
+      {"config show", "", "what runs now, defaults included", 0, 0, {"config"}, run_config_show},
+      {"reload", "", "read the configuration file again", 0, 0, {}, run_reload},
+      {"version", "", "of sluicectl and of the running daemon", 0, 0, {}, run_version},
+  };
+  return kTable;
+}
+
+const CommandRow* find_command(const std::vector<std::string>& words) {
+  const auto find = [](std::string_view name) -> const CommandRow* {
+    const auto& table = command_table();
+    const auto row =
+        std::find_if(table.begin(), table.end(), [name](const auto& r) { return r.name == name; });
+    return row == table.end() ? nullptr : &*row;
+  };
+  if (words.size() >= 2) {
+    if (const auto* row = find(words[0] + ' ' + words[1])) return row;
+  }
+  return words.empty() ? nullptr : find(words[0]);
+}
+
+}  // namespace sluice::ctl
