@@ -1,0 +1,88 @@
+// Who is it? Checks the CONNECT of a client against the directory: client certificate, token, or (on
+// loopback, where the listener allows it) nothing. Loop thread; token hashes are computed on workers.
+//
+// Client ids: empty (the device id is taken), the device id itself, or `<device id>.<anything>` for a second
+// session. The dot is the separator because no device id contains one: with `-`, device `a` could take the
+// session of `a-b`.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/clock.hpp"
+#include "core/log.hpp"
+#include "device/buckets.hpp"
+#include "device/directory.hpp"
+#include "device/peer.hpp"
+#include "device/workers.hpp"
+#include "mqtt/packet.hpp"
+
+namespace sluice::device {
+
+struct AuthRequest {
+  Peer peer;
+  bool anonymous_allowed = false;  // by the listener
+  std::string certificate;         // CN of the verified client certificate; empty: none
+  std::string client_id;
+  std::optional<std::string> username, password;
+};
+
+struct AuthAnswer {
+  mqtt::Reason reason = mqtt::Reason::not_authorized;
+  std::string text;                // for the client; says nothing that helps to guess
+  std::shared_ptr<Device> device;  // on success
+  AuthMethod method = AuthMethod::none;
+};
+
+// `<device id>` of a client id; the whole if there is no dot.
+std::string_view device_of_client_id(std::string_view client_id);
+
+struct AuthStats {
+  std::uint64_t accepted = 0, refused = 0, busy = 0, throttled = 0, hashes = 0;
+};
+
+class Authenticator {
+ public:
+  Authenticator(boost::asio::io_context& loop, Clock& clock, Log log, Directory& directory);
+  ~Authenticator();
+  using Reply = std::function<void(AuthAnswer)>;
+  // Replies once, from inside or later.
+  void check(AuthRequest request, Reply reply);
+  const AuthStats& stats() const { return stats_; }
+
+ private:
+  struct Waiting {
+    AuthRequest request;
+    Reply reply;
+  };
+  struct Check {  // one hash being computed, for all who brought the same token for the same device
+    std::string hash;
+    std::vector<Waiting> waiting;
+  };
+  void check_certificate(const AuthRequest& request, const Reply& reply);
+  void check_anonymous(const AuthRequest& request, const Reply& reply);
+  void check_token(AuthRequest request, Reply reply);
+  void hashed(const std::pair<std::string, TokenSeal::Mark>& key, bool matches);
+  void accept(const AuthRequest& request, const std::shared_ptr<Device>& device, AuthMethod method,
+              const Reply& reply);
+  void refuse(const AuthRequest& request, mqtt::Reason reason, std::string_view why, const Reply& reply);
+  bool throttled(const AuthRequest& request, MonoTime now);
+
+  Clock& clock_;
+  Log log_;
+  Directory& directory_;
+  Workers workers_;
+  BucketTable by_source_, by_source_and_name_, log_limit_;
+  std::map<std::pair<std::string, TokenSeal::Mark>, Check> checks_;
+  const std::string no_hash_;
+  AuthStats stats_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace sluice::device

@@ -1,0 +1,280 @@
+#include "device/session_host.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+
+#include "device/link.hpp"
+
+namespace sluice::device {
+namespace {
+
+using mqtt::Reason;
+
+// Withheld acks: after this long the client is sent off, to connect and send again.
+constexpr Duration kMostWithheld = 30s;
+
+std::string_view text_of(const std::optional<std::string_view>& text) {
+  return text.value_or(std::string_view());
+}
+
+std::string printable(std::string_view text) {
+  std::string out(text.substr(0, 128));
+  for (char& c : out) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  }
+  return out;
+}
+
+}  // namespace
+
+SessionHost::SessionHost(boost::asio::io_context& loop, Clock& clock, Log log, Directory& directory,
+                         Authenticator& authenticator, Mailbox& mailbox, store::Store& store,
+                         ReadingSink& readings)
+    : loop_(loop),
+      clock_(clock),
+      log_(std::move(log)),
+      directory_(directory),
+      authenticator_(authenticator),
+      mailbox_(mailbox),
+      store_(store),
+      readings_(readings),
+      log_limit_(0.1, 5, 2'000),
+      now_(clock.now()) {}
+
+SessionHost::~SessionHost() { *alive_ = false; }
+
+void SessionHost::authenticate(mqtt::Transport& transport, const mqtt::Connect& connect,
+                               mqtt::ConnectReply reply) {
+  auto& link = static_cast<Link&>(transport);
+  AuthRequest request{.peer = link.peer(),
+                      .anonymous_allowed = link.listener().options().anonymous,
+                      .certificate = link.certificate_name(),
+                      .client_id = std::string(connect.client_id),
+                      .username = {},
+                      .password = {}};
+  if (connect.username) request.username.emplace(*connect.username);
+  if (connect.password) request.password.emplace(*connect.password);
+  authenticator_.check(std::move(request),
+                       [this, weak = link.weak_from_this(), reply = std::move(reply)](AuthAnswer answer) {
+                         const auto to = weak.lock();
+                         if (!to) return;
+                         mqtt::ConnectVerdict verdict{.reason = answer.reason,
+                                                      .reason_string = std::move(answer.text),
+                                                      .host_data = nullptr,
+                                                      .use_username_as_client_id = true};
+                         if (answer.device) {
+                           auto state = std::make_unique<ClientState>();
+                           state->device = answer.device;
+                           state->link = to.get();
+                           state->method = answer.method;
+                           verdict.host_data = state.get();
+                           to->client = std::move(state);
+                           to->limit(answer.device->limits.publishes_per_second,
+                                     static_cast<double>(answer.device->limits.bytes_per_second));
+                         }
+                         reply(std::move(verdict));
+                       });
+}
+
+void SessionHost::connected(mqtt::Client& client, bool session_present) {
+  auto& state = *static_cast<ClientState*>(client.host_data);
+  state.client = &client;
+  state.since = clock_.wall();
+  state.last_seen = now_;
+  clients_[client.client_id] = &state;
+  auto& device = *state.device;
+  device.method = state.method;
+  device.last_seen = state.since;
+  ++device.connects;
+  ++device.connections;
+  log_.debug("{} connected as {} from {}", device.ref.id, client.client_id, state.link->peer().text());
+  if (session_present) soon_hand_over(device.ref.id);
+}
+
+void SessionHost::disconnected(mqtt::Client& client, mqtt::DisconnectCause cause, std::string_view detail) {
+  auto* state = static_cast<ClientState*>(client.host_data);
+  // A will may still come for this client, when the link and its state have gone.
+  client.host_data = nullptr;
+  if (state == nullptr || state->client == nullptr) return;
+  state->client = nullptr;
+  auto& device = *state->device;
+  if (device.connections > 0) --device.connections;
+  device.last_seen = clock_.wall();
+  if (const auto it = clients_.find(client.client_id); it != clients_.end() && it->second == state)
+    clients_.erase(it);
+  using Cause = mqtt::DisconnectCause;
+  const bool unusual = cause == Cause::protocol_violation || cause == Cause::slow_consumer;
+  if (unusual && may_log(device.ref.id)) {
+    log_.warn("{} was cut off: {}", device.ref.id, detail);
+  } else {
+    log_.debug("{} has gone: {}", device.ref.id, detail);
+  }
+}
+
+mqtt::PublishVerdict SessionHost::deny(const DeviceRef& device, std::string_view topic) {
+  ++stats_.denied_publish;
+  if (may_log(device.id)) {
+    log_.warn("{} may not publish to `{}`: may_publish of product {} does not allow it", device.id,
+              printable(topic), device.product);
+  }
+  return {.reason = Reason::not_authorized,
+          .deliver = false,
+          .reason_string = "this device may not publish to this topic"};
+}
+
+mqtt::PublishVerdict SessionHost::on_publish(mqtt::Client& client, const mqtt::Publish& publish,
+                                             bool from_will) {
+  auto* state = static_cast<ClientState*>(client.host_data);
+  // A will is judged by the rights of today, whether or not its client is still there.
+  const auto device = state != nullptr ? nullptr : directory_.find(device_of_client_id(client.client_id));
+  if (state == nullptr && !device) return {.reason = Reason::not_authorized, .deliver = false};
+  Device& from = state != nullptr ? *state->device : *device;
+  if (from.removed || !from.enabled)
+    return {.reason = Reason::not_authorized, .deliver = false, .close = true};
+  if (state == nullptr || !state->publishes.has(publish.topic)) {
+    if (!from.access->may_publish(publish.topic)) {
+      ++from.refused;
+      if (state != nullptr) ++state->refused;
+      return deny(from.ref, publish.topic);
+    }
+    if (state != nullptr) state->publishes.add(publish.topic);
+  }
+  if (publish.topic.size() + publish.payload.size() > from.limits.packet_size) {
+    ++stats_.too_large;
+    return {.reason = Reason::packet_too_large,
+            .deliver = false,
+            .close = !from_will,
+            .reason_string = "larger than the limit of the device's product"};
+  }
+  if (state != nullptr && !from_will) {
+    state->link->count_publish();
+    state->last_seen = now_;
+    ++state->published;
+  }
+  ++stats_.published;
+  ++from.readings;
+  const Reading reading{.topic = publish.topic,
+                        .payload = publish.payload,
+                        .content_type = text_of(publish.properties.content_type),
+                        .user_properties = publish.properties.user,
+                        .qos = publish.qos};
+  return judge(readings_.offer(from.ref, reading), client.version, publish.qos, state);
+}
+
+// As core/sinks.hpp says. Without an ack at QoS 0 there is nothing to refuse with.
+mqtt::PublishVerdict SessionHost::judge(const Offer& offer, mqtt::Version version, std::uint8_t qos,
+                                        ClientState* state) {
+  const auto withhold = [&] {
+    ++stats_.withheld;
+    if (state != nullptr && qos > 0 && !state->withheld) {
+      state->withheld = true;
+      state->withheld_since = now_;
+    }
+    return mqtt::PublishVerdict{.deliver = false, .withhold = true};
+  };
+  switch (offer.kind) {
+    case Offer::Kind::queued:
+    case Offer::Kind::ended:
+      return {.ticket = offer.ticket, .deliver = offer.deliver_locally};
+    case Offer::Kind::local:
+      return {.ticket = offer.ticket, .deliver = true};
+    case Offer::Kind::refused:
+      ++stats_.refused_by_route;
+      if (state != nullptr) ++state->refused;
+      return {
+          .reason = Reason::not_authorized, .deliver = false, .reason_string = "no route takes this topic"};
+    case Offer::Kind::full:
+      if (version != mqtt::Version::v5 || qos == 0) return withhold();
+      ++stats_.refused_full;
+      return {
+          .reason = Reason::quota_exceeded, .deliver = false, .reason_string = "the gateway's store is full"};
+    case Offer::Kind::unavailable:
+      return withhold();
+  }
+  return withhold();
+}
+
+mqtt::SubscribeVerdict SessionHost::may_subscribe(mqtt::Client& client, std::string_view filter,
+                                                  std::uint8_t) {
+  const auto* state = static_cast<const ClientState*>(client.host_data);
+  if (state == nullptr || state->device->removed || !state->device->enabled)
+    return {.reason = Reason::not_authorized};
+  const auto& device = *state->device;
+  if (device.access->may_subscribe(filter)) return {};
+  ++stats_.denied_subscribe;
+  if (may_log(device.ref.id)) {
+    log_.warn("{} may not subscribe to `{}`: may_subscribe of product {} does not allow it", device.ref.id,
+              printable(filter), device.ref.product);
+  }
+  return {.reason = Reason::not_authorized};
+}
+
+void SessionHost::subscribed(mqtt::Client& client, std::string_view) {
+  if (const auto* state = static_cast<const ClientState*>(client.host_data))
+    soon_hand_over(state->device->ref.id);
+}
+
+bool SessionHost::may_receive(mqtt::Client& client, std::string_view topic) {
+  auto* state = static_cast<ClientState*>(client.host_data);
+  if (state == nullptr) {
+    // Queued for a session that is away: judged again when it comes.
+    return true;
+  }
+  if (!state->receives.has(topic)) {
+    if (!state->device->access->may_receive(topic)) {
+      ++stats_.denied_receive;
+      return false;
+    }
+    state->receives.add(topic);
+  }
+  if (delivering_to_ != nullptr && state->device->ref.id != *delivering_to_) ++reached_others_;
+  return true;
+}
+
+void SessionHost::note(const mqtt::Client* client, Reason reason, std::string_view text) {
+  const std::string who = client == nullptr ? "a client that has not logged in" : client->client_id;
+  if (may_log(who)) log_.warn("{}: {} ({})", who, text, mqtt::to_string(reason));
+}
+
+void SessionHost::expel(const Device& device, Reason reason, bool drop_session) {
+  std::vector<std::string> ids;
+  for (const auto& [id, state] : clients_) {
+    if (state->device.get() == &device) ids.push_back(id);
+  }
+  for (const auto& id : ids) broker_->disconnect(id, reason, drop_session);
+  // Its main session may be there without a connection.
+  if (drop_session) broker_->disconnect(device.ref.id, reason, true);
+}
+
+void SessionHost::recheck_all() {
+  std::vector<std::string> ids;
+  for (const auto& [id, state] : clients_) {
+    state->publishes.clear();
+    state->receives.clear();
+    const auto& limits = state->device->limits;
+    state->link->limit(limits.publishes_per_second, static_cast<double>(limits.bytes_per_second));
+    ids.push_back(id);
+  }
+  for (const auto& id : ids) broker_->recheck(id);
+}
+
+void SessionHost::relieved() {
+  std::vector<std::string> ids;
+  for (const auto& [id, state] : clients_) {
+    if (state->withheld) ids.push_back(id);
+  }
+  if (!ids.empty())
+    log_.info("{} clients are sent off to connect and send again what was not acknowledged", ids.size());
+  for (const auto& id : ids) broker_->disconnect(id, Reason::server_busy, false);
+}
+
+void SessionHost::tick(MonoTime now) {
+  now_ = now;
+  std::vector<std::string> ids;
+  for (const auto& [id, state] : clients_) {
+    if (state->withheld && now - state->withheld_since >= kMostWithheld) ids.push_back(id);
+  }
+  for (const auto& id : ids) broker_->disconnect(id, Reason::server_busy, false);
+}
+
+}  // namespace sluice::device

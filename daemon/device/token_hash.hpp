@@ -1,0 +1,20 @@
+// Access tokens at rest: `$scrypt$ln=14,r=8,p=1$<salt>$<hash>` (base64 without padding). Used by the device
+// room and by sluicectl; needs OpenSSL's libcrypto only. All functions are pure and may run on any thread;
+// hashing and matching take about 50 ms and 16 MiB: never on the loop.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace sluice::device {
+
+// With a fresh random salt. Empty when OpenSSL cannot give random bytes or memory.
+std::string hash_token(std::string_view token);
+// The form is right and its cost within our bounds (ln 10..16, r 8, p 1..4).
+bool valid_token_hash(std::string_view hash);
+// Compares in constant time. False for a malformed hash.
+bool token_matches(std::string_view token, std::string_view hash);
+// A well-formed hash that no token matches: checking against it costs what a real check costs.
+std::string unmatchable_token_hash();
+
+}  // namespace sluice::device
