@@ -1,0 +1,101 @@
+// The composition root: every part of the daemon in order of birth, and the wires between them. Stop runs against
+// the data's direction: listeners, uplink (a last drain with a deadline), store.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "core/clock.hpp"
+#include "core/log.hpp"
+#include "core/options.hpp"
+#include "store/registry.hpp"
+#include "store/store.hpp"
+
+namespace sluice {
+
+class Console;
+class ServiceNotify;
+namespace device {
+class Devices;
+}
+namespace ingest {
+class Ingest;
+}
+namespace uplink {
+class Uplink;
+}
+
+// After sysexits(3), so that systemd and scripts can tell them apart. Documented in docs/troubleshoot.md.
+namespace exit_code {
+inline constexpr int usage = 64, internal = 70, store = 73, disk = 74, listener = 75, config = 78;
+}
+
+// "sluiced 0.1.0 (sqlite 3.40.1, …)"
+std::string version_text();
+
+class App {
+ public:
+  App(Options options, std::filesystem::path config_file, Log log);
+  ~App();
+  App(const App&) = delete;
+  App& operator=(const App&) = delete;
+
+  // Runs until stopped by a signal or by a failure; the exit code.
+  int run();
+
+ private:
+  struct Trouble {
+    std::string part, text;
+  };
+  // What the last seconds were like, for the status.
+  struct Rates {
+    std::uint64_t accepted = 0, delivered = 0, queued_bytes = 0;  // totals at the last sample
+    double accepted_per_s = 0, delivered_per_s = 0, bytes_per_s = 0;
+    bool sampled = false;
+  };
+
+  int open_store();
+  bool start_parts();
+  void wire();
+  void listen_to_signals();
+  void open_lanes();
+  // The configuration file again; what is wrong with it leaves everything as it is.
+  result<void> reload();
+  void stop(int code);
+  void every_second();
+  void ping_watchdog();
+  void add_commands();         // app_commands.cpp
+  void add_device_commands();  // app_commands.cpp
+  nlohmann::json status() const;
+  nlohmann::json queue() const;
+  nlohmann::json ledger() const;
+
+  Options options_;
+  std::filesystem::path config_file_;
+  Log log_;
+  boost::asio::io_context loop_{1};
+  boost::asio::signal_set signals_;
+  std::unique_ptr<Clock> clock_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<store::Registry> registry_;
+  std::unique_ptr<ingest::Ingest> ingest_;
+  std::unique_ptr<device::Devices> devices_;
+  std::unique_ptr<uplink::Uplink> uplink_;
+  std::unique_ptr<Console> console_;
+  std::unique_ptr<ServiceNotify> notify_;
+  std::unique_ptr<Timer> second_, watchdog_;
+  std::vector<Trouble> opening_troubles_;
+  std::vector<LaneId> lanes_;
+  Rates rates_;
+  MonoTime started_{}, store_moved_{};
+  Ticket store_seen_ = 0;
+  int code_ = 0;
+  bool stopping_ = false;
+};
+
+}  // namespace sluice
