@@ -51,6 +51,7 @@ int run_devices_add(Context& context);
 int run_devices_remove(Context& context);
 int run_devices_enable(Context& context);
 int run_devices_disable(Context& context);
+int run_token_hash(Context& context);
 int run_dead_letters(Context& context);
 int run_dead_letters_show(Context& context);
 int run_dead_letters_replay(Context& context);

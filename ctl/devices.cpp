@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "commands.hpp"
+#include "device/token_hash.hpp"
 #include "exit_codes.hpp"
 #include "json_fields.hpp"
 
@@ -105,6 +106,20 @@ int run_devices_remove(Context& context) { return change(context, "devices remov
 int run_devices_enable(Context& context) { return change(context, "devices enable", "may connect again"); }
 int run_devices_disable(Context& context) {
   return change(context, "devices disable", "kept out; what it has already sent still goes to the cloud");
+}
+
+int run_token_hash(Context& context) {
+  std::string trouble;
+  const auto token = token_from(context.given.words.empty() ? "/dev/stdin" : context.given.words[0], trouble);
+  if (!token) return failed(context, "invalid_argument", trouble);
+  const auto hash = device::hash_token(*token);
+  if (hash.empty()) return failed(context, "io", "no random numbers or no memory for the hash");
+  if (context.given.json) {
+    print_json({{"token_hash", hash}});
+  } else {
+    fmt::print("{}\n", hash);
+  }
+  return exit_code::success;
 }
 
 }  // namespace sluice::ctl
