@@ -65,9 +65,9 @@ the broker's charge; that prefix does not count for length and slashes.
 ### Filters
 
 A filter remembers the last reading that it let through, for each device and topic (the 50,000 used last; a reload
-forgets them, so that the next reading passes). A payload that is not JSON, is larger than 128 KiB, has nothing at
-`pointer`, or for `deadband` no number there, passes untouched and is counted as unfiltered. `sample` looks at no
-payload. When the store refuses a reading, the filter forgets that it saw it.
+forgets them, so that the next reading passes). A payload that is not JSON, has nothing at `pointer`, or for
+`deadband` no number there, passes untouched and is counted as unfiltered; so does a topic over 512 bytes. `sample` looks
+at no payload. When the store refuses a reading, the filter forgets that it saw it.
 
 | kind | lets through |
 |---|---|
