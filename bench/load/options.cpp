@@ -11,8 +11,8 @@ namespace {
 constexpr char kUsage[] = R"(usage: mqtt-load MODE [options]
 
 modes
-  window   every client keeps --window QoS 1 publishes unacknowledged; prints acknowledged messages per second
-  rate     --rate messages per second on a fixed schedule; prints latency from the scheduled time to the PUBACK
+  window   every client keeps --window QoS 1 publishes unacknowledged; prints acknowledged per second
+  rate     --rate messages per second on a fixed schedule; prints latency, scheduled time to PUBACK
   count    every client sends --messages, then the program ends when all are acknowledged
   idle     opens the clients and holds them; prints "ready" when all are open
   sink     subscribes to --topic and counts; prints "ready" when subscribed
@@ -20,16 +20,16 @@ modes
 where
   --host H --port P | --unix PATH      127.0.0.1 1883
   --v5                                 MQTT 5 instead of 3.1.1
-  --sources N                          dial from 127.0.0.2 and the N-1 addresses after it (for > 20,000 clients)
+  --sources N                          dial from N addresses, 127.0.0.2 on (for > 20,000 clients)
   --parallel N                         handshakes at the same time (200)
 who
   --clients N --first I                (1, 0) client indexes I .. I+N-1
   --client-prefix TEXT                 client id is TEXT and index (load-)
   --username PATTERN --password PATTERN   %c is the client's index
   --keep-alive S --persistent          (60) clean session off
-  --reconnect                          dial again when the connection is lost; send again what is not acknowledged
+  --reconnect                          dial again when a connection is lost; send again what has no PUBACK
 what
-  --topic PATTERN                      (load/%c) %c client's index, %s running number
+  --topic PATTERN                      (load/%c, sink: #) %c client's index, %s running number
   --payload zeros|json --size BYTES    (zeros, 200) json: {"device":"<client id>","seq":N,...}
   --qos 0|1 --window N --rate N --messages N
 how long
@@ -37,7 +37,8 @@ how long
   --count N --count-token TEXT         sink: ends after N messages, or N occurrences of TEXT in payloads
 output
   --json                               the last line of stdout is the result as JSON
-  --log FILE                           a line "client-id seq" for every acknowledged (sink: received json) message
+  --log FILE                           a line "client-id seq" for every acknowledged message
+                                       (sink: for every reading of --payload json received)
 )";
 
 [[noreturn]] void refuse(const std::string& text) {
