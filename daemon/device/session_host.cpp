@@ -55,7 +55,7 @@ void SessionHost::authenticate(mqtt::Transport& transport, const mqtt::Connect& 
   if (connect.username) request.username.emplace(*connect.username);
   if (connect.password) request.password.emplace(*connect.password);
   authenticator_.check(std::move(request),
-                       [this, weak = link.weak_from_this(), reply = std::move(reply)](AuthAnswer answer) {
+                       [weak = link.weak_from_this(), reply = std::move(reply)](AuthAnswer answer) {
                          const auto to = weak.lock();
                          if (!to) return;
                          mqtt::ConnectVerdict verdict{.reason = answer.reason,
@@ -127,10 +127,10 @@ mqtt::PublishVerdict SessionHost::on_publish(mqtt::Client& client, const mqtt::P
   auto* state = static_cast<ClientState*>(client.host_data);
   // A will is judged by the rights of today, whether or not its client is still there.
   const auto device = state != nullptr ? nullptr : directory_.find(device_of_client_id(client.client_id));
-  if (state == nullptr && !device) return {.reason = Reason::not_authorized, .deliver = false};
+  if (state == nullptr && !device) return {.reason = Reason::not_authorized, .deliver = false, .reason_string = "unknown device"};
   Device& from = state != nullptr ? *state->device : *device;
   if (from.removed || !from.enabled)
-    return {.reason = Reason::not_authorized, .deliver = false, .close = true};
+    return {.reason = Reason::not_authorized, .deliver = false, .close = true, .reason_string = "not any more"};
   if (state == nullptr || !state->publishes.has(publish.topic)) {
     if (!from.access->may_publish(publish.topic)) {
       ++from.refused;
@@ -170,14 +170,14 @@ mqtt::PublishVerdict SessionHost::judge(const Offer& offer, mqtt::Version versio
       state->withheld = true;
       state->withheld_since = now_;
     }
-    return mqtt::PublishVerdict{.deliver = false, .withhold = true};
+    return mqtt::PublishVerdict{.deliver = false, .withhold = true, .reason_string = {}};
   };
   switch (offer.kind) {
     case Offer::Kind::queued:
     case Offer::Kind::ended:
-      return {.ticket = offer.ticket, .deliver = offer.deliver_locally};
+      return {.ticket = offer.ticket, .deliver = offer.deliver_locally, .reason_string = {}};
     case Offer::Kind::local:
-      return {.ticket = offer.ticket, .deliver = true};
+      return {.ticket = offer.ticket, .deliver = true, .reason_string = {}};
     case Offer::Kind::refused:
       ++stats_.refused_by_route;
       if (state != nullptr) ++state->refused;

@@ -1,0 +1,93 @@
+// The device room on real loopback sockets in one thread, with a store in memory and virtual time: what its
+// tests share. Waiting means to turn the loop until something is so; there is no sleep.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/sinks.hpp"
+#include "device/device.hpp"
+#include "store/registry.hpp"
+#include "tests/support/memory_store.hpp"
+#include "tests/support/scratch.hpp"
+#include "tests/support/virtual_clock.hpp"
+
+namespace sluice::device::test {
+
+using sluice::test::MemoryStore;
+using sluice::test::Scratch;
+using sluice::test::VirtualClock;
+
+// Keeps its rows; a write is reported on the next turn of the loop.
+class MemoryRegistry final : public store::Registry {
+ public:
+  explicit MemoryRegistry(boost::asio::io_context& loop) : loop_(loop) {}
+  result<void> scan(store::Space space,
+                    const std::function<void(std::string_view, std::string_view)>& fn) override;
+  void put(store::Space space, std::string_view key, std::string_view value,
+           std::function<void(result<void>)> done) override;
+  void erase(store::Space space, std::string_view key, std::function<void(result<void>)> done) override;
+  void close() override {}
+  std::map<std::pair<store::Space, std::string>, std::string> rows;
+  bool broken = false;  // writes fail
+
+ private:
+  boost::asio::io_context& loop_;
+};
+
+// Ingest as a script: answers what the test says, remembers what it was offered.
+class ScriptedReadings final : public ReadingSink {
+ public:
+  struct Seen {
+    std::string device, product, topic, payload;
+    LaneId lane = 0;
+  };
+  explicit ScriptedReadings(MemoryStore& store) : store_(store) {}
+  Offer offer(const DeviceRef& device, const Reading& reading) override;
+  std::vector<Seen> seen;
+  Offer::Kind answer = Offer::Kind::local;
+  bool remember = true;
+  std::size_t count = 0;
+
+ private:
+  MemoryStore& store_;
+};
+
+class World {
+ public:
+  // One product `thermo` (d/{device}/#, subscribe also all/#), device `t1` with token `secret-1` in a file, a
+  // listener on 127.0.0.1:0.
+  World();
+  ~World();
+  // Makes and starts the room; fails the test if it does not start.
+  void start();
+  result<void> try_start();
+  // As after a restart of the process; what was not committed is gone if `killed`.
+  void restart(bool killed = false);
+
+  // Turns the loop until it is so. False: it did not become so in `most` turns.
+  bool until(const std::function<bool()>& so, int most = 2'000);
+  // Turns the loop until nothing happens any more.
+  void settle();
+  // Moves time in steps of a tick, with turns of the loop between.
+  void pass(Duration time);
+  bool logged(std::string_view text) const;
+  std::filesystem::path write(const std::string& name, std::string_view text) const;
+  ListenerOptions listener(ListenerOptions::Kind kind) const;
+
+  Scratch scratch;
+  boost::asio::io_context loop{1};
+  VirtualClock clock;
+  MemoryStore store;
+  MemoryRegistry registry;
+  ScriptedReadings readings;
+  std::vector<std::string> log;
+  Options options;
+  std::unique_ptr<Devices> devices;
+};
+
+}  // namespace sluice::device::test
