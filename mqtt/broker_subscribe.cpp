@@ -56,8 +56,9 @@ void Engine::on_subscribe(Session& session, const Subscribe& packet) {
                               DisconnectCause::by_host, "the subscription is not allowed");
     }
     if (failed(verdict.reason)) {
-      suback.reasons.push_back(connection.version() == Version::v5 ? verdict.reason
-                                                                   : Reason::unspecified_error);
+      suback.reasons.push_back(connection.version() == Version::v5
+                                   ? fitting(PacketType::suback, verdict.reason)
+                                   : Reason::unspecified_error);
       continue;
     }
     SubscriptionOptions options;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "mqtt/broker_engine.hpp"
+#include "mqtt/wire.hpp"
 
 namespace sluice::mqtt {
 namespace {
@@ -17,6 +18,13 @@ constexpr std::size_t kPipelined = 4;
 constexpr std::size_t kHopeless = 4;
 
 }  // namespace
+
+Reason fitting(PacketType packet, Reason reason) {
+  if (reason_fits(packet, static_cast<std::uint8_t>(reason))) return reason;
+  if (reason == Reason::banned && packet != PacketType::connack) return Reason::not_authorized;
+  if (reason == Reason::server_shutting_down) return Reason::server_unavailable;
+  return Reason::unspecified_error;
+}
 
 ClientConnection::ClientConnection(Engine& engine, Transport& transport, Milliseconds now)
     : engine_(engine), transport_(transport), opened_(now), last_received_(now) {}
@@ -190,7 +198,7 @@ void ClientConnection::close(Reason reason, DisconnectCause cause, std::string_v
   if (is_closed()) return;
   if (state_ == State::open && version_ == Version::v5) {
     Disconnect packet;
-    packet.reason = reason;
+    packet.reason = fitting(PacketType::disconnect, reason);
     if (problem_information_ && !text.empty()) packet.reason_string = text;
     const std::size_t before = transport_.out.size();
     encode(packet, version_, transport_.out);

@@ -18,6 +18,9 @@ namespace sluice::mqtt {
 
 class Engine;
 
+// The reason as this packet may carry it (2.4): hosts say what is the matter, not which packet will tell.
+Reason fitting(PacketType packet, Reason reason);
+
 // A filter whose retained messages still have to be sent; goes on where it stopped when there is room again.
 struct RetainedJob {
   std::string filter, after;

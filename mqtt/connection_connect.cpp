@@ -92,7 +92,7 @@ void ClientConnection::refuse_connect_packet(std::string_view packet, const Deco
     ++engine_.counters().connects_refused;
   } else if (level == 5) {
     Connack connack;
-    connack.reason = error.reason;
+    connack.reason = fitting(PacketType::connack, error.reason);
     encode(connack, Version::v5, out());
   }
   protocol_error(error.reason, error.text);
@@ -102,7 +102,7 @@ void ClientConnection::refuse(Reason reason, std::string_view text) {
   ++engine_.counters().connects_refused;
   if (version_ == Version::v5) {
     Connack connack;
-    connack.reason = reason;
+    connack.reason = fitting(PacketType::connack, reason);
     if (problem_information_ && !text.empty()) connack.reason_string = text;
     encode(connack, version_, out());
   } else if (reason == Reason::not_authorized || reason == Reason::banned) {

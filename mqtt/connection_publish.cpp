@@ -150,7 +150,7 @@ void ClientConnection::push_ack(PacketType type, std::uint16_t packet_id, Reason
   last_ticket_ = std::max(last_ticket_, ticket);
   if (acks_.empty() && ticket <= engine_.committed_ticket()) return write_ack(type, packet_id, reason, text);
   if (acks_.size() >= kMaximumWaitingAcks) {
-    return protocol_error(Reason::packet_identifier_in_use,
+    return protocol_error(Reason::receive_maximum_exceeded,
                           "packet identifiers are used again before their acks");
   }
   acks_.push_back({ticket, packet_id, type, reason});
@@ -200,7 +200,7 @@ void ClientConnection::write_ack(PacketType type, std::uint16_t packet_id, Reaso
   Ack ack;
   ack.type = type;
   ack.packet_id = packet_id;
-  ack.reason = reason;
+  ack.reason = fitting(type, reason);
   if (problem_information_ && !text.empty()) ack.reason_string = text;
   const std::size_t before = transport_.out.size();
   encode(ack, version_, out());
