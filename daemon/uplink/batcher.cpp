@@ -13,8 +13,8 @@
 namespace sluice::uplink {
 namespace {
 
-constexpr std::size_t kMaxOpen = 256;         // batches at once; beyond, the one due first goes
-constexpr std::size_t kMaxIdBytes = 1000;     // of the sluice-ids property
+constexpr std::size_t kMaxOpen = 256;      // batches at once; beyond, the one due first goes
+constexpr std::size_t kMaxIdBytes = 1000;  // of the sluice-ids property
 constexpr int kZstdLevel = 3;
 constexpr std::string_view kJsonType = "application/json", kLinesType = "application/x-ndjson";
 
@@ -67,7 +67,8 @@ void Batcher::add(const Drawn& drawn, const BatchOptions& options, std::deque<Pa
   key_.append(record.properties);
   auto it = open_.find(key_);
 
-  const std::size_t limit = std::min<std::size_t>(std::max<std::uint64_t>(options.max_bytes, 2), aws::kMaxPayload);
+  const std::size_t limit =
+      std::min<std::size_t>(std::max<std::uint64_t>(options.max_bytes, 2), aws::kMaxPayload);
   const std::size_t need = record.payload.size() + 2;  // comma and closing bracket, or the line's end
   if (need > aws::kMaxPayload - 1 || !fits_format(record.payload, options.format)) {
     // Alone, and behind what came before it on this topic.
@@ -147,8 +148,8 @@ bool Batcher::compress(std::string& payload) {
   if (!zstd_) zstd_.reset(ZSTD_createCCtx());
   if (!zstd_) return false;
   squeezed_.resize(ZSTD_compressBound(payload.size()));
-  const auto size = ZSTD_compressCCtx(zstd_.get(), squeezed_.data(), squeezed_.size(), payload.data(), payload.size(),
-                                      kZstdLevel);
+  const auto size = ZSTD_compressCCtx(zstd_.get(), squeezed_.data(), squeezed_.size(), payload.data(),
+                                      payload.size(), kZstdLevel);
   if (ZSTD_isError(size) != 0 || size >= payload.size()) return false;
   payload.assign(squeezed_.data(), size);
   return true;
@@ -156,7 +157,8 @@ bool Batcher::compress(std::string& payload) {
 
 void Batcher::flush_due(std::deque<Packed>& out) {
   const auto now = clock_.now();
-  for (auto it = open_.begin(); it != open_.end();) it = it->second.due <= now ? flush(it, out) : std::next(it);
+  for (auto it = open_.begin(); it != open_.end();)
+    it = it->second.due <= now ? flush(it, out) : std::next(it);
 }
 
 void Batcher::flush_all(std::deque<Packed>& out) {

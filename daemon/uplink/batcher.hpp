@@ -1,5 +1,6 @@
-// Makes publishes of records: one each, or many of one route and topic in one (JSON array or lines), because AWS
-// meters publishes. A batch is acknowledged as a whole: its PUBACK delivers all its records. Used by Lane; loop thread.
+// Makes publishes of records: one each, or many of one route and topic in one (JSON array or lines), because
+// AWS meters publishes. A batch is acknowledged as a whole: its PUBACK delivers all its records. Used by
+// Lane; loop thread.
 #pragma once
 
 #include <cstdint>
@@ -40,8 +41,8 @@ class Batcher {
   // Without MQTT 5 there are no properties, hence neither ids nor compression.
   void use_mqtt5(bool on) { mqtt5_ = on; }
   Packed single(const Drawn& drawn) const;
-  // For records of routes with a batch format. What becomes ready goes to `out`, in order. A payload that would
-  // break the format (not JSON; a line break in lines) goes alone, as it is.
+  // For records of routes with a batch format. What becomes ready goes to `out`, in order. A payload that
+  // would break the format (not JSON; a line break in lines) goes alone, as it is.
   void add(const Drawn& drawn, const BatchOptions& options, std::deque<Packed>& out);
   // Batches whose oldest record has waited max_wait.
   void flush_due(std::deque<Packed>& out);

@@ -1,6 +1,7 @@
-// One connection to AWS IoT as one identity: the interface between a lane and whatever speaks MQTT for it (Paho in
-// the daemon, a script in tests). A link lives for one attempt: connect once, run, end; the next attempt is a new
-// link, so that files, DNS and options are looked at afresh. tests/contract/cloud_link holds the kinds together.
+// One connection to AWS IoT as one identity: the interface between a lane and whatever speaks MQTT for it
+// (Paho in the daemon, a script in tests). A link lives for one attempt: connect once, run, end; the next
+// attempt is a new link, so that files, DNS and options are looked at afresh. tests/contract/cloud_link holds
+// the kinds together.
 #pragma once
 
 #include <cstdint>
@@ -62,7 +63,8 @@ struct Loss {
   std::string text;
 };
 
-// A publish with QoS 1. Views stay valid as long as `keep` is held; a link lets go once the bytes are taken over.
+// A publish with QoS 1. Views stay valid as long as `keep` is held; a link lets go once the bytes are taken
+// over.
 struct Publication {
   std::string_view topic, payload, content_type;
   std::string user_properties;  // MQTT 5, wire form (0x26 key value …)
@@ -115,7 +117,8 @@ class CloudLink {
 
 using LinkFactory = std::function<std::unique_ptr<CloudLink>(std::weak_ptr<LinkEvents>)>;
 
-// Links over Paho. The factory's copies share worker threads; the loop and the clock must outlive them.
+// Links over Paho. The factory's copies share worker threads and must outlive their links; the loop and the clock
+// must outlive the factory.
 LinkFactory make_paho_links(boost::asio::io_context& loop, Clock& clock, Log log);
 
 }  // namespace sluice::uplink

@@ -64,11 +64,16 @@ class Checker {
   }
   bool scalar() {
     switch (*at_) {
-      case '"': return string();
-      case 't': return word("true");
-      case 'f': return word("false");
-      case 'n': return word("null");
-      default: return number();
+      case '"':
+        return string();
+      case 't':
+        return word("true");
+      case 'f':
+        return word("false");
+      case 'n':
+        return word("null");
+      default:
+        return number();
     }
   }
   bool word(std::string_view w) {

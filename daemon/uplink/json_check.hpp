@@ -1,5 +1,5 @@
-// Is this text one JSON value (RFC 8259), and UTF-8? Asked for every payload that goes into a JSON array, because one
-// that is not would corrupt the whole batch. Nothing is built; used by Batcher.
+// Is this text one JSON value (RFC 8259), and UTF-8? Asked for every payload that goes into a JSON array,
+// because one that is not would corrupt the whole batch. Nothing is built; used by Batcher.
 #pragma once
 
 #include <string_view>

@@ -7,9 +7,9 @@ namespace sluice::uplink {
 namespace {
 
 constexpr double kLeastShare = 0.05;
-constexpr double kClimb = 0.01;                  // of the full rate, per second
-constexpr Duration kCutAtMostEvery = 1s;         // signs come in bursts; one burst is one sign
-constexpr Duration kSlow = 2s;                   // a mean round trip beyond this and 4 times the best is a sign
+constexpr double kClimb = 0.01;           // of the full rate, per second
+constexpr Duration kCutAtMostEvery = 1s;  // signs come in bursts; one burst is one sign
+constexpr Duration kSlow = 2s;            // a mean round trip beyond this and 4 times the best is a sign
 // Bucket depths in seconds of their rate: what may leave at once. Small, because AWS counts per second.
 constexpr double kDepthSeconds = 0.005;
 constexpr double kByteDepthSeconds = 0.05;
@@ -114,7 +114,8 @@ void Pacer::received(std::size_t bytes) {
 void Pacer::acknowledged(Duration round_trip) {
   if (inflight_ > 0) --inflight_;
   if (best_round_trip_ == Duration::zero() || round_trip < best_round_trip_) best_round_trip_ = round_trip;
-  mean_round_trip_ = mean_round_trip_ == Duration::zero() ? round_trip : (mean_round_trip_ * 15 + round_trip) / 16;
+  mean_round_trip_ =
+      mean_round_trip_ == Duration::zero() ? round_trip : (mean_round_trip_ * 15 + round_trip) / 16;
   if (mean_round_trip_ > kSlow && mean_round_trip_ > best_round_trip_ * 4) {
     mean_round_trip_ = Duration::zero();  // judge the lower rate afresh
     throttled();

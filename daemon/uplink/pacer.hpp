@@ -1,6 +1,6 @@
-// Keeps a lane under AWS's quotas per connection: publishes/s (in and out together; AWS drops the excess without a
-// word), bytes/s, unacknowledged publishes. A share is kept for commands, shadows and jobs. When the cloud says
-// "less", the rate is halved and climbs back slowly. Used by Lane; loop thread.
+// Keeps a lane under AWS's quotas per connection: publishes/s (in and out together; AWS drops the excess
+// without a word), bytes/s, unacknowledged publishes. A share is kept for commands, shadows and jobs. When
+// the cloud says "less", the rate is halved and climbs back slowly. Used by Lane; loop thread.
 #pragma once
 
 #include <cstddef>
@@ -25,9 +25,9 @@ class Pacer {
   // How long until a publish may leave; 0: now. Says nothing of the window.
   Duration wait(Class cls);
   void sent(Class cls, std::size_t bytes);
-  void received(std::size_t bytes);            // the cloud's messages count too
-  void acknowledged(Duration round_trip);      // frees a place in the window
-  void throttled();                            // the cloud asked for less
+  void received(std::size_t bytes);        // the cloud's messages count too
+  void acknowledged(Duration round_trip);  // frees a place in the window
+  void throttled();                        // the cloud asked for less
   std::uint32_t inflight() const { return inflight_; }
   std::uint32_t window(Class cls) const;
   // The share of the configured rate now used, 0.05..1.

@@ -31,7 +31,8 @@ void Poison::died(Group in_flight) {
   suspects_ = std::move(again);
   if (++deaths_ < after_) return;
   std::erase_if(in_flight, [this](const Unit& unit) {
-    return std::none_of(unit.keys.begin(), unit.keys.end(), [this](auto& key) { return suspects_.contains(key.id); });
+    return std::none_of(unit.keys.begin(), unit.keys.end(),
+                        [this](auto& key) { return suspects_.contains(key.id); });
   });
   begin_trial(std::move(in_flight));
 }
@@ -56,26 +57,34 @@ void Poison::split(Group group, std::deque<Group>& front) {
 void Poison::delivered(std::span<const store::RecordKey> keys) {
   if (keys.empty() || (suspects_.empty() && parked_.empty() && groups_.empty())) return;
   proof_ = true;
-  const auto gone = [&](const store::RecordKey& key) {
-    return std::any_of(keys.begin(), keys.end(), [&](auto& k) { return k.id == key.id; });
-  };
+  forget(keys);
+  // The cloud takes others: now it can be known whether the parked ones are at fault.
+  if (!on_trial()) retry_parked();
+}
+
+void Poison::gone(std::span<const store::RecordKey> keys) { forget(keys); }
+
+void Poison::forget(std::span<const store::RecordKey> keys) {
   for (const auto& key : keys) suspects_.erase(key.id);
-  if (on_trial()) {
-    auto& group = groups_.front();
-    for (auto& unit : group) std::erase_if(unit.keys, gone);
-    std::erase_if(group, [](const Unit& unit) { return unit.keys.empty(); });
+  if (!on_trial()) {
+    if (suspects_.empty()) deaths_ = 0;
     return;
   }
-  if (suspects_.empty()) deaths_ = 0;
-  if (!parked_.empty()) {
-    // The cloud takes others: now it is known whether the parked ones are at fault.
-    for (auto& unit : parked_) {
-      unit.solo_deaths = kSoloDeaths - 1;
-      groups_.push_back({std::move(unit)});
-    }
-    parked_.clear();
-    parked_ids_.clear();
+  std::unordered_set<std::uint64_t> ids;
+  for (const auto& key : keys) ids.insert(key.id);
+  auto& group = groups_.front();
+  for (auto& unit : group)
+    std::erase_if(unit.keys, [&](const store::RecordKey& key) { return ids.contains(key.id); });
+  std::erase_if(group, [](const Unit& unit) { return unit.keys.empty(); });
+}
+
+void Poison::retry_parked() {
+  for (auto& unit : parked_) {
+    unit.solo_deaths = kSoloDeaths - 1;  // it has died alone already; once more and it is convicted
+    groups_.push_back({std::move(unit)});
   }
+  parked_.clear();
+  parked_ids_.clear();
 }
 
 void Poison::group_delivered() {
@@ -91,7 +100,8 @@ std::optional<store::RecordKey> Poison::group_died() {
     return std::nullopt;
   }
   if (!proof_ && !parked_.empty()) {
-    // A second, different set of publishes dies and nothing is ever acknowledged: that is the cloud, not they.
+    // A second, different set of publishes dies and nothing is ever acknowledged: that is the cloud, not
+    // they.
     acquit();
     return std::nullopt;
   }
@@ -128,15 +138,7 @@ void Poison::park(Unit unit) {
 
 void Poison::end_if_over() {
   if (on_trial()) return;
-  if (proof_ && !parked_.empty()) {
-    for (auto& unit : parked_) {
-      unit.solo_deaths = kSoloDeaths - 1;
-      groups_.push_back({std::move(unit)});
-    }
-    parked_.clear();
-    parked_ids_.clear();
-    return;
-  }
+  if (proof_ && !parked_.empty()) return retry_parked();
   suspects_.clear();
   deaths_ = 0;
   if (parked_.empty()) proof_ = false;

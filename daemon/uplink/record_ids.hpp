@@ -1,8 +1,10 @@
-// The user properties that let the cloud see a duplicate and know when a reading arrived (MQTT 5 only; 3.1.1 has none):
+// The user properties that let the cloud see a duplicate and know when a reading arrived (MQTT 5 only; 3.1.1
+// has none):
 //   sluice-id    <instance>-<id>                       of a publish with one record
 //   sluice-ids   <instance>-12-40,43                   of a batch: ranges of ids, first-last
-//   sluice-time  1793491200000[-1793491201000]         when it arrived, ms since 1970; of a batch the first and the last
-//   sluice-clock unsynced                              the gateway's clock was not plausible then
+//   sluice-time  1793491200000[-1793491201000]         when it arrived, ms since 1970; of a batch the first
+//   and the last sluice-clock unsynced                              the gateway's clock was not plausible
+//   then
 // <instance> is made with the store's file, so ids never come again. Used by Batcher.
 #pragma once
 

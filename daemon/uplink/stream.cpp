@@ -74,7 +74,8 @@ void Stream::took(Priority priority, result<store::Batch> batch) {
   // An empty answer that claims more would be asked for again at once, for ever.
   queue.maybe_more = queue.touched || (batch->more && !batch->records.empty());
   if (!batch->records.empty()) {
-    const auto keep = std::make_shared<const std::vector<std::shared_ptr<const void>>>(std::move(batch->keep_alive));
+    const auto keep =
+        std::make_shared<const std::vector<std::shared_ptr<const void>>>(std::move(batch->keep_alive));
     for (const auto& record : batch->records) {
       queue.bytes += record.payload.size() + record.topic.size();
       queue.records.push_back({record, keep});

@@ -1,5 +1,6 @@
-// A reader of one range of a lane's records (what is live, or the backlog) in the order in which they go to the cloud:
-// priority 9 first, then by age. Reads ahead of the lane, bounded in bytes. Used by Lane; loop thread.
+// A reader of one range of a lane's records (what is live, or the backlog) in the order in which they go to
+// the cloud: priority 9 first, then by age. Reads ahead of the lane, bounded in bytes. Used by Lane; loop
+// thread.
 #pragma once
 
 #include <array>
@@ -26,7 +27,8 @@ class Stream {
   Stream& operator=(const Stream&) = delete;
 
   // Records with after < id < before; only of these priorities.
-  void open(LaneId lane, std::uint64_t after, std::uint64_t before, PriorityMask priorities, std::size_t read_bytes);
+  void open(LaneId lane, std::uint64_t after, std::uint64_t before, PriorityMask priorities,
+            std::size_t read_bytes);
   void close();
   bool is_open() const { return generation_ != nullptr; }
   // There may be new records.

@@ -1,0 +1,56 @@
+// Carries stored readings to AWS IoT and brings commands back: one lane per identity. App makes it, tells it
+// of commits, adds and removes the lanes of devices with their own certificate, and stops it with a last
+// drain. Loop thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <span>
+#include <string>
+
+#include "core/clock.hpp"
+#include "core/log.hpp"
+#include "core/message.hpp"
+#include "core/options.hpp"
+#include "core/sinks.hpp"
+
+namespace boost::asio {
+class io_context;
+}
+namespace sluice::store {
+class Store;
+}
+
+namespace sluice::uplink {
+
+class LinkEvents;
+class CloudLink;
+using LinkFactory = std::function<std::unique_ptr<CloudLink>(std::weak_ptr<LinkEvents>)>;  // cloud_link.hpp
+
+class Uplink {
+ public:
+  virtual ~Uplink() = default;
+  // Opens the gateway's lane.
+  virtual void start() = 0;
+  // A device's own lane; its thing is its client id. `tls.ca` empty: the gateway's. Known already: its files
+  // are replaced.
+  virtual void add_lane(LaneId lane, std::string thing, TlsFiles tls) = 0;
+  // Its readings stay in the store until someone moves or drops them.
+  virtual void remove_lane(LaneId lane) = 0;
+  // Of Store::on_committed.
+  virtual void committed(Ticket ticket, std::span<const LaneId> lanes_with_new_records) = 0;
+  // Lanes reconnect only if what they need for a connection has changed.
+  virtual void reload(const Options& options) = 0;
+  // Sends what can still be sent, for at most `deadline`, then disconnects; `done` on the loop, once.
+  virtual void drain_and_stop(Duration deadline, std::function<void()> done) = 0;
+  // {"lanes": [{thing, state, since_s, error, in_flight, queued, sent, acknowledged, delivered, …}]}
+  virtual nlohmann::json status() = 0;
+};
+
+// Everything given by reference must outlive it. `links`: Paho when empty.
+std::unique_ptr<Uplink> make_uplink(const Options& options, boost::asio::io_context& loop, Clock& clock,
+                                    store::Store& store, CommandSink& commands, Log log,
+                                    LinkFactory links = {});
+
+}  // namespace sluice::uplink
