@@ -93,7 +93,7 @@ std::filesystem::path World::write(const std::string& name, std::string_view tex
 result<void> World::try_start() {
   auto sink = [this](Level, std::string_view, std::string_view line) { log.emplace_back(line); };
   Log lines(std::make_shared<const Log::Sink>(sink), "device", Level::debug);
-  auto made = make_devices(options, loop, clock, store, registry, readings, lines);
+  auto made = make_devices(options, loop, leaping, store, registry, readings, lines);
   if (!made) return made.error();
   devices = std::move(*made);
   store.on_committed([this](Ticket ticket, std::span<const LaneId>) {

@@ -39,6 +39,24 @@ class MemoryRegistry final : public store::Registry {
   boost::asio::io_context& loop_;
 };
 
+// Virtual time that can leap: timers are then late, as after a SIGSTOP or a suspend.
+class LeapingClock final : public Clock {
+ public:
+  explicit LeapingClock(VirtualClock& inner) : inner_(inner) {}
+  MonoTime now() const override { return inner_.now() + leapt_; }
+  WallTime wall() const override { return inner_.wall() + leapt_; }
+  bool wall_is_plausible() const override { return inner_.wall_is_plausible(); }
+  TimerId call_at(MonoTime when, std::function<void()> fn) override {
+    return inner_.call_at(when - leapt_, std::move(fn));
+  }
+  void cancel(TimerId id) override { inner_.cancel(id); }
+  void leap(Duration by) { leapt_ += by; }
+
+ private:
+  VirtualClock& inner_;
+  Duration leapt_{};
+};
+
 // Ingest as a script: answers what the test says, remembers what it was offered.
 class ScriptedReadings final : public ReadingSink {
  public:
@@ -82,6 +100,7 @@ class World {
   Scratch scratch;
   boost::asio::io_context loop{1};
   VirtualClock clock;
+  LeapingClock leaping{clock};  // what the room is given
   MemoryStore store;
   MemoryRegistry registry;
   ScriptedReadings readings;
