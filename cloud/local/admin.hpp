@@ -1,0 +1,22 @@
+// The admin port's routes: what the cloud has seen, faults on demand, messages to devices.
+// docs/local-cloud.md.
+#pragma once
+
+#include "cloud/local/cloud_host.hpp"
+#include "cloud/local/http_server.hpp"
+
+namespace sluice::cloud {
+
+struct AdminView {
+  mqtt::Broker& broker;
+  CloudHost& host;
+  Faults& faults;
+  Things& things;
+  PublishLog& log;
+  std::function<std::size_t()> connections;  // open sockets
+  std::function<double()> rate;              // publishes received in the last whole second
+};
+
+HttpAnswer answer_admin(const AdminView& view, const HttpRequest& request);
+
+}  // namespace sluice::cloud

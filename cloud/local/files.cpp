@@ -1,0 +1,42 @@
+#include "cloud/local/files.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+
+namespace sluice::cloud {
+
+result<std::string> read_file(const std::filesystem::path& path) {
+  constexpr std::uintmax_t kMost = 1024 * 1024;
+  std::error_code ec;
+  if (const auto size = std::filesystem::file_size(path, ec); ec || size > kMost) {
+    return Error{errc::io, path.string() + ": " + (ec ? ec.message() : "larger than 1 MiB")};
+  }
+  std::ifstream in(path, std::ios::binary);
+  std::string text(std::istreambuf_iterator<char>(in), {});
+  if (in.bad() || !in.is_open()) return Error{errc::io, path.string() + ": cannot be read"};
+  return text;
+}
+
+result<void> write_new_file(const std::filesystem::path& path, std::string_view text, unsigned mode) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+  if (fd < 0) {
+    return Error{errno == EEXIST ? errc::exists : errc::io, path.string() + ": " + std::strerror(errno)};
+  }
+  bool whole = true;
+  while (whole && !text.empty()) {
+    const auto n = ::write(fd, text.data(), text.size());
+    whole = n > 0 || (n < 0 && errno == EINTR);
+    if (n > 0) text.remove_prefix(static_cast<std::size_t>(n));
+  }
+  const int saved = errno;
+  ::close(fd);
+  if (!whole) return Error{errc::io, path.string() + ": " + std::strerror(saved)};
+  return {};
+}
+
+}  // namespace sluice::cloud
