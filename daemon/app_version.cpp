@@ -9,7 +9,7 @@
 namespace sluice {
 
 std::string version_text() {
-  return fmt::format("sluiced {} (SQLite {}, {}, Boost {}.{})", SLUICE_VERSION, store::engine_version(),
+  return fmt::format("sluiced {} ({}, {}, Boost {}.{})", SLUICE_VERSION, store::engine_version(),
                      OpenSSL_version(OPENSSL_VERSION), BOOST_VERSION / 100000, BOOST_VERSION / 100 % 1000);
 }
 

@@ -112,4 +112,6 @@ void Statement::bind(int i, std::string_view blob) {
   check(sqlite3_bind_blob64(stmt_, i, blob.data() != nullptr ? blob.data() : "", blob.size(), SQLITE_STATIC));
 }
 
+std::string engine_version() { return std::string("SQLite ") + sqlite3_libversion(); }
+
 }  // namespace sluice::store

@@ -209,4 +209,7 @@ struct Opening {
 // text), newer_schema, disk_full.
 result<Opening> open_store(const StoreOptions& options, boost::asio::io_context& loop, Clock& clock, Log log);
 
+// "SQLite 3.40.1"; for --version.
+std::string engine_version();
+
 }  // namespace sluice::store
