@@ -5,6 +5,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 
+#include "store/damage.hpp"
 #include "store/directory.hpp"
 #include "store/migrations.hpp"
 #include "store/registry.hpp"
@@ -72,16 +73,33 @@ class FileRegistry final : public Registry {
 
 }  // namespace
 
-result<RegistryOpening> open_registry(const StoreOptions& options, boost::asio::io_context& loop, Log) {
+result<RegistryOpening> open_registry(const StoreOptions& options, boost::asio::io_context& loop, Log log) {
   auto lock = claim(options.directory, "registry.lock");
   if (!lock) return lock.error();
-  auto file = std::make_unique<RegistryFile>(options.directory / "registry.db", options.vfs);
-  auto opened = file->open();
+  const auto clock = make_system_clock(loop);  // only for the name of a file set aside
+  const auto path = options.directory / "registry.db";
+  std::string trouble;
+  finish_salvage(path);
+  auto file = std::make_unique<RegistryFile>(path, options.vfs);
+  auto opened = examine(path, options.vfs);
+  if (opened) opened = file->open();
+  if (!opened && opened.error().code == errc::corrupt) {
+    log.error("{}", opened.error().text);
+    file = std::make_unique<RegistryFile>(path, options.vfs);
+    auto failpoints = FailPoints::from_environment();
+    if (auto tale = salvage_registry(path, *clock, failpoints)) {
+      trouble = *tale;
+      log.error("{}", trouble);
+      opened = file->open();
+    } else {
+      opened = tale.error();
+    }
+  }
   if (!opened) {
     release(*lock);
     return opened.error();
   }
-  return RegistryOpening{std::make_unique<FileRegistry>(loop, std::move(file), *lock), ""};
+  return RegistryOpening{std::make_unique<FileRegistry>(loop, std::move(file), *lock), trouble};
 }
 
 }  // namespace sluice::store

@@ -213,6 +213,7 @@ void QueueStore::close() {
   if (closed_) return;
   closed_ = true;
   settling_ = true;
+  file_->closing = true;
   worker_.settle();
   // Twice: the batch in flight, then the open one, which may hold the last acknowledgements.
   for (int i = 0; i < 3 && !failed_ && !(in_flight_ && stalled_); ++i) {

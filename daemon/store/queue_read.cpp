@@ -36,7 +36,7 @@ void QueueStore::serve(Pending p) {
   const ChunkId wanted = chunk_id(queue, p.range.after >> kIndexBits);
   const auto kept = std::find_if(read_last_.begin(), read_last_.end(),
                                  [&](const ChunkPtr& c) { return c->id() == wanted; });
-  if (kept != read_last_.end()) {
+  if (kept != read_last_.end() && index_of(p.range.after) != kMaxRecords - 1) {
     collect(*kept, p, batch, bytes, seen, expired);
     if (!batch.records.empty()) {
       batch.more = true;  // perhaps only in the next chunk; an empty batch will tell
@@ -51,8 +51,12 @@ void QueueStore::serve(Pending p) {
   const Sequence to = std::min(kMaxSequence, (p.range.before - 1) >> kIndexBits);
   auto shared = std::make_shared<Pending>(std::move(p));
   worker_.read([this, queue, from, to, shared]() -> Worker::Reply {
-    auto found = std::make_shared<DiskRead>(
-        file_->writer.read(queue, from, to, std::max<std::size_t>(shared->max_bytes, 1)));
+    auto found = std::make_shared<DiskRead>();
+    if (file_->closing) {
+      found->error = Error{errc::closed, "the store is closed"};
+    } else {
+      *found = file_->writer.read(queue, from, to, std::max<std::size_t>(shared->max_bytes, 1));
+    }
     return [this, shared, found] { serve_disk(std::move(*shared), std::move(*found)); };
   });
 }

@@ -2,6 +2,7 @@
 // not yet written. Made by open_store(); nobody else includes this.
 #pragma once
 
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <deque>
 #include <map>
@@ -23,7 +24,8 @@ struct QueueFile {
       : failpoints(std::move(given)), writer(std::move(options), clock, failpoints) {}
   FailPoints failpoints;
   Writer writer;
-  int lock = -1;  // file descriptor of the directory's lock
+  std::atomic<bool> closing = false;  // reads that wait are answered at once
+  int lock = -1;                      // file descriptor of the directory's lock
 };
 
 class QueueStore final : public Store {

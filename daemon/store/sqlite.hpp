@@ -70,6 +70,10 @@ class Statement {
     (bind(++i, values), ...);
     return *this;
   }
+  template <typename T>
+  void set(int parameter, const T& value) {
+    bind(parameter, value);
+  }
   bool step();  // true: a row
   void run();   // to the end, then reset
   void reset();

@@ -302,7 +302,7 @@ TEST_P(StoreContract, ReplaysADeadLetterBehindEverything) {
 
 TEST_P(StoreContract, DeletesADeadLetterButNotItsLedgerRow) {
   open();
-  ASSERT_TRUE(store_->append_dead_letter({.device = 9, .topic = "t", .payload = "dead"}, "no"));
+  ASSERT_TRUE(store_->append_dead_letter({.device = 9, .topic = "t", .payload = "dead", .properties = {}}, "no"));
   turn();
   std::optional<result<void>> answer;
   store_->delete_dead_letter(1, [&](result<void> r) { answer = r; });
@@ -321,7 +321,7 @@ TEST_P(StoreContract, KeepsOnlyTheNewestDeadLetters) {
   options.max_dead_letters = 3;
   open(options);
   for (int i = 0; i < 5; ++i) {
-    ASSERT_TRUE(store_->append_dead_letter({.device = 9, .topic = "t", .payload = std::to_string(i)}, "no"));
+    ASSERT_TRUE(store_->append_dead_letter({.device = 9, .topic = "t", .payload = std::to_string(i), .properties = {}}, "no"));
   }
   turn();
   EXPECT_EQ(store_->totals().dead_letters, 3U);
@@ -359,7 +359,7 @@ TEST_P(StoreContract, RefusesWhenFullIfToldTo) {
   options.when_full = WhenFull::refuse;
   open(options);
   for (int i = 0; i < 4; ++i) add(std::string(200, 'x'));
-  const auto refused = store_->append({.topic = "t", .payload = std::string(200, 'x')});
+  const auto refused = store_->append({.topic = "t", .payload = std::string(200, 'x'), .properties = {}});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, errc::full);
   turn();
@@ -448,7 +448,7 @@ TEST_P(StoreContract, TakesNothingOnceClosed) {
   add("a");
   store_->close();
   EXPECT_EQ(store_->committed(), 1U) << "closing commits what is open";
-  const auto refused = store_->append({.topic = "t", .payload = "x"});
+  const auto refused = store_->append({.topic = "t", .payload = "x", .properties = {}});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, errc::closed);
   std::optional<errc> code;
@@ -459,7 +459,7 @@ TEST_P(StoreContract, TakesNothingOnceClosed) {
 
 TEST_P(StoreContract, RefusesWhatCannotBeStored) {
   open();
-  const auto refused = store_->append({.priority = 10, .topic = "t"});
+  const auto refused = store_->append({.priority = 10, .topic = "t", .payload = {}, .properties = {}});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, errc::invalid_argument);
 }
