@@ -15,7 +15,7 @@ inline constexpr Duration kBetweenConnectsOfOneId = 1s;
 class ConnectGate {
  public:
   explicit ConnectGate(Clock& clock, int per_second = kConnectsPerSecond)
-      : clock_(clock), step_(1s / per_second) {}
+      : clock_(clock), step_(Duration(1s) / per_second) {}
 
   // Takes the next free place; how long until it comes.
   Duration claim() {

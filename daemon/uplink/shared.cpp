@@ -18,6 +18,7 @@ void Shared::use(const Options& options) {
       routes_.push_back({route.name.empty() ? route.match : route.name, route.batch});
     }
   }
+  if (priorities == 0) priorities = (1U << (kHighestPriority + 1)) - 1;
 }
 
 const BatchOptions* Shared::batching(NameId route) {
