@@ -5,6 +5,7 @@
 
 #include "mqtt/broker_engine.hpp"
 #include "mqtt/broker_restore.hpp"
+#include "mqtt/topic.hpp"
 
 namespace sluice::mqtt {
 namespace {
@@ -103,6 +104,12 @@ void Engine::committed(Ticket ticket) {
 
 Ticket Engine::publish(const Publish& publish, std::size_t* recipients) {
   Entered entered(*this);
+  if (recipients) *recipients = 0;
+  if (!valid_topic_name(publish.topic)) {
+    host_.note(nullptr, Reason::topic_name_invalid,
+               "a message of the host has no valid topic: it was dropped");
+    return 0;
+  }
   const std::uint64_t writes = persistence_.writes();
   if (publish.retain) keep_retained(publish);
   const std::size_t reached = route(publish, nullptr);

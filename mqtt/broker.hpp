@@ -74,7 +74,7 @@ struct Client {
   Version version = Version::v5;
   bool clean_start = true;
   bool persistent = false;  // its session outlives the connection
-  void* host_data = nullptr;  // the host's own; the engine never looks
+  void* host_data = nullptr;  // the host's own; the engine never looks. Null while its client is away
 };
 
 enum class DisconnectCause {
@@ -169,7 +169,7 @@ class Broker {
   virtual Connection& open(Transport& transport) = 0;
 
   // Time passes: keep-alives, session expiry, message expiry, will delays, connect deadlines, stalls. Call at
-  // least every 500 ms; now must not go back.
+  // least every 500 ms, and this or restored() before the first open(); now must not go back.
   virtual void tick(Milliseconds now) = 0;
 
   // The store has committed everything up to this ticket: acks that waited leave.
@@ -194,6 +194,7 @@ class Broker {
   virtual void restored(Milliseconds now) = 0;
 
   virtual BrokerStats stats() const = 0;
+  // Of all sessions; those whose client is away have no host_data.
   virtual void for_each_client(const std::function<void(const Client&, std::size_t queued, std::size_t inflight)>& fn) const = 0;
 };
 

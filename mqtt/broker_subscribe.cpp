@@ -114,6 +114,7 @@ bool Engine::remove_subscription(Session& session, std::string_view filter) {
   const Subscription* subscription = session.find_subscription(filter);
   if (!subscription) return false;
   tree_.unsubscribe(session, filter);
+  if (session.connection) session.connection->forget_retained(filter);
   if (session.client.persistent) persistence_.erase_subscription(session, filter);
   session.subscriptions.erase(session.subscriptions.begin() + (subscription - session.subscriptions.data()));
   return true;

@@ -34,8 +34,7 @@ bool ClientConnection::receive(std::string_view bytes) {
   if (is_closed()) return false;
   last_received_ = engine_.now();
   feed(bytes);
-  if (!is_closed() && transport_.out.size() > kHopeless * engine_.options().maximum_unsent &&
-      transport_.unsent() > kHopeless * engine_.options().maximum_unsent) {
+  if (!is_closed() && transport_.unsent() > kHopeless * engine_.options().maximum_unsent) {
     ++engine_.counters().slow_consumers_cut;
     close(Reason::quota_exceeded, DisconnectCause::slow_consumer,
           "the client does not read what it asks for");
@@ -264,7 +263,8 @@ void ClientConnection::idle() {
   if (tail_.empty() && tail_.capacity() > 64) tail_.shrink_to_fit();
   session_->queue.shrink();
   session_->inflight.shrink();
-  if (extra_ && !extra_->retained.empty()) run_retained();
+  if (!session_->queue.empty() || session_->unsent != 0) engine_.pump(*session_);
+  if (is_open() && extra_ && !extra_->retained.empty()) run_retained();
 }
 
 bool ClientConnection::congested() {

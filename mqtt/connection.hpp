@@ -67,6 +67,8 @@ class ClientConnection final : public Connection {
   // An ack goes out when everything before it has and its ticket is committed.
   void push_ack(PacketType type, std::uint16_t packet_id, Reason reason, Ticket ticket,
                 std::string_view text = {});
+  // The filter is subscribed no more: what is retained for it need not be sent.
+  void forget_retained(std::string_view filter);
   void push_suback(std::string packet, std::vector<RetainedJob> jobs, Ticket ticket);
   // The engine's commit moved; returns false when nothing waits here any more.
   bool committed();
@@ -124,6 +126,7 @@ class ClientConnection final : public Connection {
   void answered(PendingConnect& pending, ConnectVerdict verdict);
   void open_session(const Connect& connect, const ConnectVerdict& verdict);
   void refuse(Reason reason, std::string_view text);
+  void append_fitting(Connack& connack);
   std::uint16_t granted_keep_alive(std::uint16_t asked) const;
   void send_connack(const Connect& connect, bool present, bool assigned, std::uint32_t asked_expiry,
                     const ConnectVerdict& verdict);

@@ -104,7 +104,7 @@ void ClientConnection::refuse(Reason reason, std::string_view text) {
     Connack connack;
     connack.reason = fitting(PacketType::connack, reason);
     if (problem_information_ && !text.empty()) connack.reason_string = text;
-    encode(connack, version_, out());
+    append_fitting(connack);
   } else if (reason == Reason::not_authorized || reason == Reason::banned) {
     append_connack_311(engine_.options().unauthorized_connack_311, out());
   } else {
@@ -188,6 +188,16 @@ void ClientConnection::send_connack(const Connect& connect, bool present, bool a
   const std::uint16_t keep_alive = granted_keep_alive(connect.keep_alive);
   if (keep_alive != connect.keep_alive) connack.server_keep_alive = keep_alive;
   if (problem_information_ && !verdict.reason_string.empty()) connack.reason_string = verdict.reason_string;
+  append_fitting(connack);
+}
+
+// 3.2.2-19: the reason string goes first when the client takes no packet of that size.
+void ClientConnection::append_fitting(Connack& connack) {
+  const std::size_t before = out().size();
+  encode(connack, version_, out());
+  if (transport_.out.size() - before <= maximum_packet_size_ || !connack.reason_string) return;
+  transport_.out.resize(before);
+  connack.reason_string.reset();
   encode(connack, version_, out());
 }
 

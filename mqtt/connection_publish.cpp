@@ -160,6 +160,10 @@ void ClientConnection::push_ack(PacketType type, std::uint16_t packet_id, Reason
 
 void ClientConnection::push_suback(std::string packet, std::vector<RetainedJob> jobs, Ticket ticket) {
   last_ticket_ = std::max(last_ticket_, ticket);
+  if (acks_.size() >= kMaximumWaitingAcks) {
+    return protocol_error(Reason::receive_maximum_exceeded,
+                          "packet identifiers are used again before their acks");
+  }
   extra().subacks.push_back({std::move(packet), std::move(jobs)});
   acks_.push_back({ticket, 0, PacketType::suback, Reason::success});
   if (!committed()) return;
@@ -187,7 +191,10 @@ void ClientConnection::write_next_ack() {
   PendingSuback suback = std::move(extra_->subacks.front());
   extra_->subacks.pop_front();
   out().append(suback.packet);
-  for (RetainedJob& job : suback.jobs) extra_->retained.push_back(std::move(job));
+  for (RetainedJob& job : suback.jobs) {
+    forget_retained(job.filter);  // asked again before it was done: from the beginning
+    extra_->retained.push_back(std::move(job));
+  }
   run_retained();
 }
 
@@ -242,6 +249,18 @@ bool ClientConnection::send(Publish& publish) {
   encode(publish, version_, out());
   ++engine_.counters().sent;
   return true;
+}
+
+void ClientConnection::forget_retained(std::string_view filter) {
+  if (!extra_) return;
+  auto& jobs = extra_->retained;
+  for (std::size_t i = 0; i < jobs.size();) {
+    if (jobs[i].filter == filter) {
+      jobs.erase(i);
+    } else {
+      ++i;
+    }
+  }
 }
 
 void ClientConnection::run_retained() {

@@ -319,5 +319,36 @@ TEST(BrokerConnect, LetsTheHostDisconnect) {
   EXPECT_TRUE(house.journal.disk.empty());
 }
 
+TEST(BrokerConnect, ProcessesNothingAfterARefusal) {
+  House house;
+  house.host.verdict.reason = Reason::bad_user_name_or_password;
+  House later;
+  later.host.answers_later = true;
+  Peer a(house), b(later);
+  a.raw(wire("10 {<MQTT> 05 02 003c {} <id>} 30 04 0001 61 00"));
+  EXPECT_EQ(a.hears(), "connack 0x86; closed");
+  EXPECT_EQ(house.host.told(), "");
+  b.connect("b").publish("t", "x", 1, 1);
+  later.host.replies.at(0)(house.host.verdict);
+  EXPECT_EQ(b.hears(), "connack 0x86; closed");
+  EXPECT_EQ(later.host.told(), "");
+}
+
+TEST(BrokerConnect, LeavesReasonStringsOutThatTheClientCannotTake) {
+  House house;
+  house.host.verdict.reason = Reason::banned;
+  house.host.verdict.reason_string = std::string(100, 'r');
+  Peer a(house), b(house);
+  a.connect("a", [](Connect& c) { c.maximum_packet_size = 50; });
+  EXPECT_EQ(a.wire().out.size(), 5U);
+  b.connect("b");
+  EXPECT_GT(b.wire().out.size(), 100U);
+  house.host.verdict = {};
+  Peer c(house);
+  c.connect("c", [](Connect& p) { p.maximum_packet_size = 30; }).hears();
+  c.connect("c");
+  EXPECT_EQ(c.wire().out.size(), 3U) << "DISCONNECT with its code, without words";
+}
+
 }  // namespace
 }  // namespace sluice::mqtt::test

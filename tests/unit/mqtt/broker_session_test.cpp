@@ -285,8 +285,9 @@ TEST(BrokerSession, DropsQos0AndThenTheConsumerThatDoesNotRead) {
   house.pass(20'000);
   a.wire().backlog = 0;
   house.pass(500);
-  house.broker().tick(house.now);
+  EXPECT_EQ(a.hears(), "publish t 'one' q1 id=1");
   a.wire().backlog = 2000;
+  house.host_says("t", "two", 1);
   house.pass(29'000);
   EXPECT_FALSE(a.closed());
   house.pass(3'000);
@@ -314,6 +315,43 @@ TEST(BrokerSession, WakesATransportOncePerTurn) {
   const int before = a.wire().wakes;
   b.publish("t", "1");
   EXPECT_EQ(a.wire().wakes, before + 1);
+}
+
+TEST(BrokerSession, SendsNothingThatHasNoTopic) {
+  House house;
+  Peer a(house);
+  a.connect("a").subscribe("#").hears();
+  EXPECT_EQ(house.host_says("a/#", "x", 0), 0U);
+  EXPECT_EQ(house.host_says("", "x", 0), 0U);
+  EXPECT_EQ(a.hears(), "");
+  EXPECT_EQ(house.host.notes, 2U);
+}
+
+TEST(BrokerSession, CompletesWhatUnsubscribeFoundOnItsWay) {
+  House house;
+  Peer a(house);
+  a.connect("a").subscribe("t", 2).hears();
+  house.host_says("t", "x", 2);
+  a.unsubscribe("t").hears();
+  house.host_says("t", "y", 2);
+  EXPECT_EQ(a.ack(PacketType::pubrec, 1).ack(PacketType::pubcomp, 1).hears(), "pubrel 1");
+}
+
+TEST(BrokerSession, KeepsTheOrderOfAQosOnATopic) {
+  House house;
+  Peer a(house), b(house), p(house);
+  a.connect("a", [](Connect& c) { c.receive_maximum = 3; }).subscribe("t", 2).hears();
+  p.connect("p").hears();
+  std::string heard;
+  for (std::uint16_t i = 1; i <= 10; ++i) p.publish("t", std::to_string(i), 1, i);
+  for (std::uint16_t i = 1; i <= 10; ++i) heard += a.hears() + "; ", a.ack(PacketType::puback, i);
+  std::size_t at = 0;
+  for (int i = 1; i <= 10; ++i) {
+    const auto found = heard.find("'" + std::to_string(i) + "'");
+    ASSERT_NE(found, std::string::npos);
+    EXPECT_GE(found, at);
+    at = found;
+  }
 }
 
 }  // namespace

@@ -317,5 +317,49 @@ TEST(BrokerShared, GroupsByNameAndFilter) {
   EXPECT_EQ(house.host_says("t", "y", 0), 1U);
 }
 
+TEST(BrokerRetained, DoesNotPileUpWhatAStuckClientAsksForAgainAndAgain) {
+  BrokerOptions options;
+  options.maximum_unsent = 10'000;
+  House house(options);
+  for (int i = 0; i < 10; ++i) house.host_says("t/" + std::to_string(i), "x", 0, true);
+  Peer a(house);
+  a.connect("a").hears();
+  a.wire().backlog = 9'000;
+  for (int i = 0; i < 100; ++i) a.subscribe("t/#");
+  a.hears();
+  a.wire().backlog = 0;
+  house.pass(500);
+  std::size_t seen = 0;
+  const std::string heard = a.hears();
+  for (std::size_t at = 0; (at = heard.find("publish", at)) != std::string::npos; ++at) ++seen;
+  EXPECT_EQ(seen, 10U);
+}
+
+TEST(BrokerShared, GivesARefusedMessageToNobodyElse) {
+  House house;
+  Peer a(house), b(house);
+  a.connect("a").subscribe("$share/g/t", 1).hears();
+  b.connect("b").subscribe("$share/g/t", 1).hears();
+  house.host_says("t", "x", 1);
+  EXPECT_EQ(a.hears(), "publish t 'x' q1 id=1");
+  a.ack(PacketType::puback, 1, Reason::not_authorized).drop();
+  EXPECT_EQ(b.hears(), "");
+}
+
+TEST(BrokerShared, CompletesQos2WithTheSameMember) {
+  House house;
+  Peer a(house), b(house), again(house);
+  a.connect("a", keep(100)).subscribe("$share/g/t", 2).hears();
+  b.connect("b").subscribe("$share/g/t", 2).hears();
+  house.host_says("t", "x", 2);
+  EXPECT_EQ(a.hears(), "publish t 'x' q2 id=1");
+  a.drop();
+  EXPECT_EQ(b.hears(), "");
+  again.connect("a", keep(100));
+  EXPECT_EQ(again.hears(), "connack present keepalive=1200; publish t 'x' q2 id=1 dup");
+  again.disconnect(Reason::success, 0);
+  EXPECT_EQ(b.hears(), "") << "not even when its session ends";
+}
+
 }  // namespace
 }  // namespace sluice::mqtt::test
