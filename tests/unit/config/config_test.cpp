@@ -22,7 +22,7 @@ std::string slurp(const std::filesystem::path& path) {
   return text.str();
 }
 
-const std::filesystem::path kRoot = std::filesystem::path(__FILE__).parent_path() / "../../..";
+const std::filesystem::path kRoot = SLUICE_SOURCE_DIR;
 
 TEST(Config, ReadsTheSample) {
   const auto parsed = parse(kSample);
