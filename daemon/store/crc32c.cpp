@@ -43,4 +43,12 @@ std::uint32_t crc32c(std::string_view data, std::uint32_t before) {
   return ~crc;
 }
 
+std::uint32_t row_crc(std::uint32_t space, std::string_view key, std::string_view value) {
+  std::array<char, 12> head;
+  const auto key_size = static_cast<std::uint64_t>(key.size());
+  std::memcpy(head.data(), &space, 4);
+  std::memcpy(head.data() + 4, &key_size, 8);
+  return crc32c(value, crc32c(key, crc32c({head.data(), head.size()})));
+}
+
 }  // namespace sluice::store

@@ -26,8 +26,8 @@ struct Queries {
         delete_counter(db, "DELETE FROM counter WHERE id=?"),
         put_ledger(db, "REPLACE INTO ledger(device,reason,count,bytes,first_ms,last_ms) VALUES(?,?,?,?,?,?)"),
         delete_ledger(db, "DELETE FROM ledger WHERE device=? AND reason=?"),
-        put_name(db, "REPLACE INTO name(id,text) VALUES(?,?)"),
-        put_state(db, "REPLACE INTO state(space,key,value) VALUES(?,?,?)"),
+        put_name(db, "REPLACE INTO name(id,text,crc) VALUES(?,?,?)"),
+        put_state(db, "REPLACE INTO state(space,key,value,crc) VALUES(?,?,?,?)"),
         delete_state(db, "DELETE FROM state WHERE space=? AND key=?"),
         scan_state(db, "SELECT key,value FROM state WHERE space=? ORDER BY key"),
         put_letter(

@@ -215,9 +215,14 @@ void QueueStore::close() {
   settling_ = true;
   file_->closing = true;
   worker_.settle();
-  // Twice: the batch in flight, then the open one, which may hold the last acknowledgements.
-  for (int i = 0; i < 3 && !failed_ && !(in_flight_ && stalled_); ++i) {
-    hand_over();
+  // The batch in flight, then the open one, which may hold the last acknowledgements. A full disk gets one
+  // more chance.
+  for (int i = 0; i < 4 && !failed_; ++i) {
+    if (in_flight_) {
+      submit();
+    } else {
+      hand_over();
+    }
     worker_.settle();
   }
   for (auto* timer : {&delay_timer_, &lazy_timer_, &retry_timer_, &chores_timer_}) timer->cancel();

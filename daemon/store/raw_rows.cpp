@@ -177,10 +177,7 @@ void RawRows::skip_free_pages() {
 void RawRows::sweep(const Fn& fn) {
   skip_free_pages();
   for (PageNumber page = 2; page < visited_.size(); ++page) {
-    if (visited_[page]) continue;
-    const auto bytes = pages_.read(page);
-    if (!bytes.empty() && static_cast<unsigned char>(bytes[0]) == table_leaf)
-      leaf_or_interior(page, bytes, fn, nullptr);
+    if (!visited_[page]) leaf_or_interior(page, pages_.read(page), fn, nullptr);
   }
 }
 

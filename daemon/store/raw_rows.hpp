@@ -33,7 +33,7 @@ class RawRows {
 
   // Rows below that page. Each page is looked at once in the life of this object, so loops end.
   void walk(PageNumber root, const Fn& fn);
-  // Rows of table leaves that no walk has reached and that are not free.
+  // Rows of pages that no walk has reached and that are not free; of any table, so fn must know its own.
   void sweep(const Fn& fn);
   // Pages that could not be made sense of.
   std::uint64_t damaged_pages() const { return damaged_; }

@@ -8,11 +8,6 @@
 
 namespace sluice::store {
 
-std::uint32_t entry_crc(Space space, std::string_view key, std::string_view value) {
-  const char head = static_cast<char>(space);
-  return crc32c(value, crc32c(key, crc32c({&head, 1})));
-}
-
 RegistryFile::RegistryFile(std::filesystem::path file, std::string vfs)
     : file_(std::move(file)), vfs_(std::move(vfs)), failpoints_(FailPoints::from_environment()) {}
 
@@ -28,7 +23,8 @@ result<void> RegistryFile::open() {
     db_ = Database(file_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, vfs_.empty() ? nullptr : vfs_.c_str());
     ::chmod(file_.c_str(), 0600);
     db_.exec(
-        "PRAGMA locking_mode=EXCLUSIVE; PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA "
+        "PRAGMA locking_mode=EXCLUSIVE; PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA "
+        "journal_mode=WAL; PRAGMA "
         "synchronous=FULL;"
         "PRAGMA journal_size_limit=1048576; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-256;"
         "PRAGMA cell_size_check=ON; PRAGMA trusted_schema=OFF");
@@ -45,7 +41,7 @@ result<void> RegistryFile::open() {
 result<void> RegistryFile::put(Space space, std::string_view key, std::string_view value) {
   if (dead_) return *dead_;
   try {
-    put_.with(space, key, value, entry_crc(space, key, value)).run();
+    put_.with(space, key, value, row_crc(space, key, value)).run();
     return {};
   } catch (const SqlFailure& failure) {
     return failed(failure);
@@ -68,7 +64,7 @@ result<void> RegistryFile::scan(Space space,
   try {
     Query row(scan_.with(space));
     while (row.step()) {
-      if (static_cast<std::uint32_t>(row.number(2)) == entry_crc(space, row.bytes(0), row.bytes(1)))
+      if (static_cast<std::uint32_t>(row.number(2)) == row_crc(space, row.bytes(0), row.bytes(1)))
         fn(row.bytes(0), row.bytes(1));
     }
     return {};

@@ -34,6 +34,4 @@ class RegistryFile {
   std::optional<Error> dead_;
 };
 
-std::uint32_t entry_crc(Space space, std::string_view key, std::string_view value);
-
 }  // namespace sluice::store

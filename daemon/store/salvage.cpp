@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "store/crc32c.hpp"
 #include "store/damage.hpp"
 #include "store/disk_chunk.hpp"
 #include "store/migrations.hpp"
@@ -67,6 +68,24 @@ void end(Database& db, const fs::path& file) {
 
 }  // namespace
 
+// Rows that prove themselves by a checksum, so that they are believed wherever they lie.
+void Salvage::known_by_checksum(const RawRow& row) {
+  if (row.values.size() == 9) return chunks(row);
+  if (row.values.size() == 3) {
+    const auto* text = row.bytes(1);
+    const auto crc = row.number(2);
+    if (!text || !crc || row.rowid <= 0) return;
+    if (static_cast<std::uint32_t>(*crc) != row_crc(kNameSpace, std::to_string(row.rowid), *text)) return;
+    insert_name_.with(row.rowid, std::string_view(*text), *crc).run();
+  } else if (row.values.size() == 4) {
+    const auto space = row.number(0), crc = row.number(3);
+    const auto *key = row.bytes(1), *value = row.bytes(2);
+    if (!space || !crc || !key || !value) return;
+    if (static_cast<std::uint32_t>(*crc) != row_crc(static_cast<std::uint32_t>(*space), *key, *value)) return;
+    insert_state_.with(*space, std::string_view(*key), std::string_view(*value), *crc).run();
+  }
+}
+
 void Salvage::chunks(const RawRow& row) {
   Chunk chunk;
   chunk.queue = queue_of(row.rowid);
@@ -83,9 +102,7 @@ void Salvage::chunks(const RawRow& row) {
   chunk.data.assign(*data);
   if (chunk.count == 0 || chunk.crc != chunk.checksum()) return;
   if (failpoints_->hit("in-salvage")) throw SqlFailure{SQLITE_IOERR, 0, "injected"};
-  Statement(to_,
-            "INSERT OR IGNORE INTO chunk(id,count,bytes,min_expiry,max_expiry,wall_ms,boot,crc,data) "
-            "VALUES(?,?,?,?,?,?,?,?,?)")
+  insert_chunk_
       .with(row.rowid, chunk.count, data->size(), chunk.min_expiry, chunk.max_expiry, chunk.wall_ms,
             chunk.boot, chunk.crc, std::string_view(*data))
       .run();
@@ -151,10 +168,8 @@ void Salvage::run(const std::map<std::string, PageNumber>& roots, FailPoints& fa
   };
   rows_.walk(roots.at("counter"), [this](const RawRow& row) { counters(row); });
   copy("meta", "REPLACE INTO meta(key,value) VALUES(CAST(? AS TEXT),?)", 2, false);
-  copy("name", "REPLACE INTO name(id,text) VALUES(?,?)", 2, true);
   copy("boot", "REPLACE INTO boot(id,boot_id,offset_ms) VALUES(?,?,?)", 3, true);
   copy("lane_drop", "REPLACE INTO lane_drop(lane,before_sequence,reason) VALUES(?,?,?)", 3, true);
-  copy("state", "REPLACE INTO state(space,key,value) VALUES(?,?,?)", 3, false);
   copy("dead_letter", "REPLACE INTO dead_letter VALUES(?,?,?,?,?,?,?,?,?,?,?)", 11, true);
   rows_.walk(roots.at("ledger"), [this](const RawRow& row) {
     if (row.values.size() != 6) return;
@@ -167,10 +182,12 @@ void Salvage::run(const std::map<std::string, PageNumber>& roots, FailPoints& fa
     line.last_ms = row.number(5).value_or(0);
     if (line.count > 0) accounts_.rows[{line.device, line.reason}] = line;
   });
-  rows_.walk(roots.at("chunk"), [this](const RawRow& row) { chunks(row); });
+  for (const auto* table : {"name", "state", "chunk"}) {
+    rows_.walk(roots.at(table), [this](const RawRow& row) { known_by_checksum(row); });
+  }
   std::vector<RawRow> acked;
   rows_.walk(roots.at("chunk_ack"), [&](const RawRow& row) { acked.push_back(row); });
-  rows_.sweep([this](const RawRow& row) { chunks(row); });
+  rows_.sweep([this](const RawRow& row) { known_by_checksum(row); });
   for (const auto& row : acked) acks(row);
   write_books();
   to_.exec("COMMIT");
@@ -229,10 +246,12 @@ result<std::string> salvage_queue(const fs::path& file, const Clock& clock, Fail
     auto db = begin(file, queue_migrations(), failpoints);
     const auto now =
         std::chrono::duration_cast<std::chrono::milliseconds>(clock.wall().time_since_epoch()).count();
-    Salvage salvage(db, pages, now);
-    salvage.run(find_roots(pages, db), failpoints);
+    {
+      Salvage salvage(db, pages, now);
+      salvage.run(find_roots(pages, db), failpoints);
+      tale = fmt::format("{} readings salvaged, {} lost", salvage.saved(), salvage.lost());
+    }
     end(db, file);
-    tale = fmt::format("{} readings salvaged, {} lost", salvage.saved(), salvage.lost());
   } catch (const SqlFailure& failure) {
     // No room for a second file, most likely. Better an empty store that works; nothing of the old file is
     // deleted.
@@ -255,16 +274,18 @@ result<std::string> salvage_registry(const fs::path& file, const Clock& clock, F
     std::uint64_t saved = 0;
     const auto roots = find_roots(pages, db);
     db.exec("BEGIN");
-    rows.walk(roots.at("entry"), [&](const RawRow& row) {
+    const auto keep = [&](const RawRow& row) {
       const auto space = row.number(0), crc = row.number(3);
       const auto *key = row.bytes(1), *value = row.bytes(2);
       if (!space || !crc || !key || !value) return;
-      if (static_cast<std::uint32_t>(*crc) != entry_crc(static_cast<Space>(*space), *key, *value)) return;
-      Statement(db, "REPLACE INTO entry(space,key,value,crc) VALUES(?,?,?,?)")
+      if (static_cast<std::uint32_t>(*crc) != row_crc(static_cast<Space>(*space), *key, *value)) return;
+      Statement(db, "INSERT OR IGNORE INTO entry(space,key,value,crc) VALUES(?,?,?,?)")
           .with(*space, std::string_view(*key), std::string_view(*value), *crc)
           .run();
-      ++saved;
-    });
+      saved += static_cast<std::uint64_t>(sqlite3_changes(db.raw()));
+    };
+    rows.walk(roots.at("entry"), keep);
+    rows.sweep(keep);
     db.exec("COMMIT");
     end(db, file);
     tale = fmt::format("{} entries salvaged, {} pages unreadable", saved, rows.damaged_pages());

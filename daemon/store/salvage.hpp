@@ -13,7 +13,16 @@ namespace sluice::store {
 
 class Salvage {
  public:
-  Salvage(Database& to, const RawPages& from, std::int64_t now_ms) : to_(to), rows_(from), now_ms_(now_ms) {}
+  Salvage(Database& to, const RawPages& from, std::int64_t now_ms)
+      : to_(to),
+        rows_(from),
+        now_ms_(now_ms),
+        insert_chunk_(
+            to,
+            "INSERT OR IGNORE INTO chunk(id,count,bytes,min_expiry,max_expiry,wall_ms,boot,crc,data) "
+            "VALUES(?,?,?,?,?,?,?,?,?)"),
+        insert_name_(to, "INSERT OR IGNORE INTO name(id,text,crc) VALUES(?,?,?)"),
+        insert_state_(to, "INSERT OR IGNORE INTO state(space,key,value,crc) VALUES(?,?,?,?)") {}
 
   // Everything, table by table. `roots`: where the tables begin, by name.
   void run(const std::map<std::string, PageNumber>& roots, FailPoints& failpoints);
@@ -21,6 +30,7 @@ class Salvage {
   std::uint64_t lost() const { return lost_; }
 
  private:
+  void known_by_checksum(const RawRow& row);
   void chunks(const RawRow& row);
   void counters(const RawRow& row);
   void acks(const RawRow& row);
@@ -29,6 +39,7 @@ class Salvage {
   Database& to_;
   RawRows rows_;
   std::int64_t now_ms_;
+  Statement insert_chunk_, insert_name_, insert_state_;
   FailPoints* failpoints_ = nullptr;
   Accounts accounts_;
   std::map<std::int64_t, std::int64_t> counters_;  // by CounterId

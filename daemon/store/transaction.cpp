@@ -2,17 +2,24 @@
 
 #include <algorithm>
 
+#include "store/crc32c.hpp"
+
 namespace sluice::store {
 
 void Transaction::write_names(const Job& job) {
-  for (const auto& [id, text] : job.names) sql_.put_name.with(id, std::string_view(text)).run();
+  for (const auto& [id, text] : job.names) {
+    sql_.put_name.with(id, std::string_view(text), row_crc(kNameSpace, std::to_string(id), text)).run();
+  }
   if (moment_.boot_offset_ms) sql_.put_boot_offset.with(*moment_.boot_offset_ms, moment_.boot).run();
 }
 
 void Transaction::write_states(const Job& job) {
   for (const auto& change : job.states) {
     if (change.value) {
-      sql_.put_state.with(change.space, std::string_view(change.key), std::string_view(*change.value)).run();
+      sql_.put_state
+          .with(change.space, std::string_view(change.key), std::string_view(*change.value),
+                row_crc(change.space, change.key, *change.value))
+          .run();
     } else {
       sql_.delete_state.with(change.space, std::string_view(change.key)).run();
     }

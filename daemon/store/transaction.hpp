@@ -58,7 +58,7 @@ class Transaction {
 
   // Chores. True: there is more to do.
   bool drop_lanes(std::size_t chunks);
-  bool sweep(ChunkId& cursor, std::size_t chunks);
+  void expire(const std::vector<ChunkId>& chunks);
 
   // After COMMIT: the cache takes over what this transaction knows.
   void committed();

@@ -109,22 +109,8 @@ bool Transaction::drop_lanes(std::size_t chunks) {
   return true;  // perhaps another lane
 }
 
-bool Transaction::sweep(ChunkId& cursor, std::size_t chunks) {
-  std::vector<ChunkId> expired;
-  std::size_t seen = 0;
-  {
-    Query row(sql_.chunk_ids.with(cursor, INT64_MAX, chunks));
-    for (; row.step(); ++seen) {
-      const auto id = row.number(0);
-      const auto expiry = row.number(1);
-      if (expiry != kNever && expiry <= std::int64_t{moment_.now}) expired.push_back(id);
-      cursor = id + 1;
-    }
-  }
-  for (const ChunkId id : expired) end_chunk(id, LedgerReason::expired);
-  if (seen == chunks) return true;
-  cursor = 0;
-  return false;
+void Transaction::expire(const std::vector<ChunkId>& chunks) {
+  for (const ChunkId id : chunks) end_chunk(id, LedgerReason::expired);
 }
 
 void Transaction::bury(const Record& r, LaneId lane, Priority priority, std::uint64_t bytes,

@@ -1,6 +1,7 @@
 #include "store/writer.hpp"
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include "store/damage.hpp"
@@ -11,8 +12,9 @@ namespace {
 
 // Pages of WAL after which it is moved into the database. Larger: fewer double writes in a burst; smaller:
 // less disk.
-constexpr int kCheckpointPages = 2048;  // 8 MiB
-constexpr int kVacuumPages = 1024;      // given back in one step; 4 MiB
+constexpr int kCheckpointPages = 2048;       // 8 MiB
+constexpr std::int64_t kVacuumPages = 1024;  // given back in one step; 4 MiB
+constexpr std::int64_t kKeptPages = 256;     // free pages that stay for what comes next
 
 }  // namespace
 
@@ -96,6 +98,10 @@ void Writer::apply(Transaction& transaction, Job& job, bool with_appends) {
 }
 
 Outcome Writer::run(Job& job, bool with_appends) {
+  for (const auto& chunk : job.chunks) {
+    if (chunk->max_expiry != kNever && (sweep_.due == kNever || chunk->max_expiry < sweep_.due))
+      sweep_.due = chunk->max_expiry;
+  }
   return transact(job.moment, [&](Transaction& t, Outcome&) { apply(t, job, with_appends); });
 }
 
@@ -150,37 +156,64 @@ DiskRead Writer::read(QueueKey queue, Sequence from, Sequence to, std::size_t ma
   return out;
 }
 
+bool Writer::sweep(StoreSeconds now, std::vector<ChunkId>& expired) {
+  constexpr int kChunks = 512;
+  if (sweep_.due == kNever || now < sweep_.due) return false;
+  Query row(sql_->chunk_ids.with(sweep_.cursor, INT64_MAX, kChunks));
+  int seen = 0;
+  for (; row.step(); ++seen) {
+    const auto id = row.number(0);
+    const auto expiry = static_cast<StoreSeconds>(row.number(1));
+    sweep_.cursor = id + 1;
+    if (expiry == kNever) continue;
+    if (expiry <= now) {
+      expired.push_back(id);
+    } else if (sweep_.soonest == kNever || expiry < sweep_.soonest) {
+      sweep_.soonest = expiry;
+    }
+  }
+  if (seen == kChunks) return true;
+  constexpr StoreSeconds kPause = 60;
+  sweep_ = {0, sweep_.soonest == kNever ? kNever : std::max(sweep_.soonest, now + kPause), kNever};
+  return false;
+}
+
+// Gives free pages back to the file system and the WAL's to the file: much when nobody waits, a little
+// otherwise.
+void Writer::rest(bool idle, bool& more) {
+  const auto free = db_.number("PRAGMA freelist_count");
+  if (free > kKeptPages) {
+    db_.exec(fmt::format("PRAGMA incremental_vacuum({})",
+                         std::min(free - kKeptPages, idle ? kVacuumPages : kVacuumPages / 4)));
+    more = idle;
+  }
+  if (!idle || more || wal_pages_ == 0) return;
+  step_through("before-checkpoint");
+  const int rc = sqlite3_wal_checkpoint_v2(db_.raw(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  if (rc != SQLITE_OK && rc != SQLITE_BUSY) db_.fail(rc);
+  wal_pages_ = 0;
+  sqlite3_db_release_memory(db_.raw());
+  ::malloc_trim(0);
+}
+
 Outcome Writer::chores(const Moment& moment, bool idle) {
-  bool more = false;
-  auto cursor = sweep_cursor_;
   Outcome outcome;
+  if (dead_) return outcome;
   try {
-    if (dead_) return outcome;
-    const bool drops = [&] {
-      Query row(sql_->lane_drops);
-      return row.step();
-    }();
-    if (drops || accounts_.totals.queued > 0) {
+    std::vector<ChunkId> expired;
+    bool more = sweep(moment.now, expired);
+    bool drops = false;
+    if (Query row(sql_->lane_drops); row.step()) drops = true;
+    if (drops || !expired.empty()) {
       outcome = transact(moment, [&](Transaction& t, Outcome&) {
-        if (drops) more = t.drop_lanes(64);
-        more = t.sweep(cursor, 512) || more;
+        t.expire(expired);
+        if (drops) more = t.drop_lanes(64) || more;
       });
       if (outcome.kind != Outcome::Kind::committed) return outcome;
-      sweep_cursor_ = cursor;
     }
-    if (idle && !more) {
-      if (db_.number("PRAGMA freelist_count") > kVacuumPages / 4) {
-        db_.exec(fmt::format("PRAGMA incremental_vacuum({})", kVacuumPages));
-        more = true;
-      }
-      if (wal_pages_ > 0) {
-        step_through("before-checkpoint");
-        const int rc =
-            sqlite3_wal_checkpoint_v2(db_.raw(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
-        if (rc != SQLITE_OK && rc != SQLITE_BUSY) db_.fail(rc);
-        wal_pages_ = 0;
-      }
-    }
+    if (!more) rest(idle, more);
+    outcome.more = more;
+    return outcome;
   } catch (const SqlFailure& failure) {
     rollback();
     auto bad = failed(failure);
@@ -188,8 +221,6 @@ Outcome Writer::chores(const Moment& moment, bool idle) {
     bad.gone = std::move(outcome.gone);
     return bad;
   }
-  outcome.more = more;
-  return outcome;
 }
 
 Outcome Writer::checkpoint_if_due() {

@@ -39,6 +39,14 @@ struct Remembered {
   bool same_boot = false;  // boot_seconds counts in the boot that runs now
 };
 
+// The walk over all chunks that finds expired ones, a few hundred at a time. It only reads; it starts again
+// when something in the queue can have expired since.
+struct Sweep {
+  ChunkId cursor = 0;
+  StoreSeconds due = 1;           // kNever: nothing in the queue expires
+  StoreSeconds soonest = kNever;  // of what this walk has seen
+};
+
 class Writer {
  public:
   Writer(WriterOptions options, const Clock& clock, FailPoints& failpoints);
@@ -64,6 +72,9 @@ class Writer {
   Outcome run(Job& job, bool with_appends);
   template <typename Body>
   Outcome transact(const Moment& moment, Body body);
+  // The next few chunks; those that have expired. True: the walk goes on.
+  bool sweep(StoreSeconds now, std::vector<ChunkId>& expired);
+  void rest(bool idle, bool& more);
   void rollback();
   Outcome failed(const SqlFailure& failure);
   void step_through(const char* failpoint);
@@ -77,7 +88,7 @@ class Writer {
   std::unique_ptr<Queries> sql_;
   Accounts accounts_;
   ChunkCache cache_;
-  ChunkId sweep_cursor_ = 0;
+  Sweep sweep_;
   int wal_pages_ = 0;
   bool dead_ = false;
 };

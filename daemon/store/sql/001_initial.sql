@@ -11,8 +11,9 @@ CREATE TABLE counter(id INTEGER PRIMARY KEY, value INTEGER NOT NULL, bytes INTEG
 CREATE TABLE ledger(
   device INTEGER NOT NULL, reason INTEGER NOT NULL, count INTEGER NOT NULL, bytes INTEGER NOT NULL,
   first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, PRIMARY KEY(device, reason)) WITHOUT ROWID;
-CREATE TABLE name(id INTEGER PRIMARY KEY, text BLOB NOT NULL);
-CREATE TABLE state(space INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL,
+-- crc: a salvage must know these rows when it meets them on a page that nothing points to any more.
+CREATE TABLE name(id INTEGER PRIMARY KEY, text BLOB NOT NULL, crc INTEGER NOT NULL);
+CREATE TABLE state(space INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, crc INTEGER NOT NULL,
   PRIMARY KEY(space, key)) WITHOUT ROWID;
 CREATE TABLE dead_letter(
   id INTEGER PRIMARY KEY, lane INTEGER NOT NULL, priority INTEGER NOT NULL, device INTEGER NOT NULL,
