@@ -62,7 +62,7 @@ void Link::go_on_reading() {
   if (phase_ == Phase::tls && layers_->step_runs) return;
   if (phase_ == Phase::open) {
     if (connection_ == nullptr) return;
-    if (unsent() >= links_.limits_.unsent) {
+    if (unsent() > links_.limits_.unsent) {  // strictly: the broker then counts it as stalled
       reading_ = Reading::behind;
       return;
     }
