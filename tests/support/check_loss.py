@@ -36,6 +36,14 @@ def payloads_of(entry):
     return [entry.get("payload")]
 
 
+def readings_in(payload):
+    try:
+        value = json.loads(payload) if isinstance(payload, str) else payload
+    except ValueError:
+        return []
+    return value if isinstance(value, list) else [value]  # a batch of one is an array, too
+
+
 def received_readings(path):
     received = collections.Counter()
     with open(path, encoding="utf-8", errors="replace") as lines:
@@ -45,11 +53,11 @@ def received_readings(path):
             except ValueError:
                 continue  # the last line of a cloud that was killed
             for payload in payloads_of(entry):
-                try:
-                    reading = json.loads(payload) if isinstance(payload, str) else payload
-                    received[reading["device"], int(reading["seq"])] += 1
-                except (ValueError, TypeError, KeyError):
-                    continue  # not of the fleet
+                for reading in readings_in(payload):
+                    try:
+                        received[reading["device"], int(reading["seq"])] += 1
+                    except (ValueError, TypeError, KeyError):
+                        continue  # not of the fleet
     return received
 
 

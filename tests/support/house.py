@@ -46,6 +46,16 @@ def accepts(port):
         return False
 
 
+def readings_of(entry):
+    """The JSON readings of one line of the cloud's log; a batch of one is an array too."""
+    for payload in entry.get("payloads") or [entry.get("payload")]:
+        try:
+            value = json.loads(payload) if isinstance(payload, str) else payload
+        except ValueError:
+            continue
+        yield from value if isinstance(value, list) else [value]
+
+
 class Program:
     """A child process with its output in a file."""
 
@@ -126,11 +136,10 @@ class LocalCloud(Program):
                 entry = json.loads(line)
             except ValueError:
                 continue  # the last line of a killed cloud
-            for payload in entry.get("payloads") or [entry.get("payload")]:
+            for reading in readings_of(entry):
                 try:
-                    reading = json.loads(payload) if isinstance(payload, str) else payload
                     key = (reading["device"], reading["seq"])
-                except (ValueError, TypeError, KeyError):
+                except (TypeError, KeyError):
                     continue
                 counts[key] = counts.get(key, 0) + 1
         return counts
