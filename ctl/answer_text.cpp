@@ -1,6 +1,7 @@
 // The daemon's answers in a person's words. Fields that an older or newer daemon does not send are left out.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "commands.hpp"
@@ -14,42 +15,51 @@ namespace {
 using Json = nlohmann::json;
 using Align = Table::Align;
 
+// A gateway may have ten thousand lanes: those that are not connected first, and a few of the others.
 std::string lanes_text(const Json& lanes) {
-  // A gateway may have ten thousand lanes: those in trouble, and the first few of the others.
-  constexpr std::size_t kMostGood = 8;
-  Table table({{"lane"},
-               {"state"},
-               {"in flight", Align::right},
-               {"sent", Align::right},
-               {"acknowledged", Align::right},
-               {"trouble"}});
-  std::size_t good = 0;
-  for (const auto& lane : lanes) {
-    const auto error = text_of(lane, "error");
-    if (error.empty() && ++good > kMostGood) continue;
-    table.add({text_of(lane, "thing"), text_of(lane, "state"), count_of(lane, "in_flight"),
-               count_of(lane, "sent"), count_of(lane, "acknowledged"), error});
+  constexpr std::size_t kMost = 12;
+  Table table(
+      {{"lane"}, {"state"}, {"queued", Align::right}, {"out", Align::right}, {"in flight", Align::right}});
+  std::size_t shown = 0;
+  for (const bool connected : {false, true}) {
+    for (const auto& lane : lanes) {
+      if ((text_of(lane, "state") == "connected") != connected || ++shown > kMost) continue;
+      table.add({text_of(lane, "thing"), text_of(lane, "state"), count_of(lane, "queued"),
+                 rate_in_words(number_of(lane, "delivered_per_s")), count_of(lane, "in_flight")});
+    }
   }
   if (table.empty()) return {};
   auto text = "\n" + table.text();
-  if (good > kMostGood) text += fmt::format("and {} more, without trouble\n", in_words(good - kMostGood));
+  if (shown > kMost) text += fmt::format("and {} more\n", in_words(shown - kMost));
   return text;
 }
 
 std::string listeners_text(const Json& listeners) {
   Table table({{"listener"}, {"connections", Align::right}, {"trouble"}});
   for (const auto& listener : listeners) {
-    if (listener.is_string()) {
-      table.add({listener.get<std::string>()});
-    } else {
-      table.add({text_of(listener, "listener", text_of(listener, "text")), count_of(listener, "connections"),
-                 text_of(listener, "error", text_of(listener, "trouble"))});
-    }
+    table.add({text_of(listener, "name"), count_of(listener, "connections"), text_of(listener, "trouble")});
   }
   return table.empty() ? "" : "\n" + table.text();
 }
 
 }  // namespace
+
+std::vector<std::string> troubles_in_words(const Json& status) {
+  // A cloud that is away is the same trouble for every lane: said once.
+  std::vector<std::pair<std::string, std::vector<std::string>>> by_text;
+  for (const auto& trouble : array_of(status, "troubles")) {
+    const auto text = text_of(trouble, "text");
+    const auto same = std::ranges::find(by_text, text, [](const auto& entry) { return entry.first; });
+    (same == by_text.end() ? by_text.emplace_back(text, std::vector<std::string>{}) : *same)
+        .second.push_back(text_of(trouble, "part"));
+  }
+  std::vector<std::string> lines;
+  for (const auto& [text, parts] : by_text) {
+    const auto more = parts.size() > 1 ? fmt::format(" and {} more", in_words(parts.size() - 1)) : "";
+    lines.push_back(printable(fmt::format("{}{}: {}", parts[0], more, text)));
+  }
+  return lines;
+}
 
 std::string status_text(const Json& status) {
   const auto totals = object_of(status, "totals");
@@ -73,6 +83,11 @@ std::string status_text(const Json& status) {
                       count_of(totals, "queued"));
   if (number_of(totals, "dead_letters") > 0) {
     text += fmt::format("dead letters {} (sluicectl dead-letters)\n", count_of(totals, "dead_letters"));
+  }
+  if (const auto unrouted = object_of(object_of(status, "routes"), "unrouted");
+      number_of(unrouted, "matched") > 0) {
+    text +=
+        fmt::format("no route   {} readings matched none and stayed here\n", count_of(unrouted, "matched"));
   }
   text += fmt::format("\nstore     {}, a commit takes {:.1f} ms (p99 {:.1f} ms)\n",
                       store.value("writable", true) ? "writable" : "NOT WRITABLE: nothing is acknowledged",

@@ -12,6 +12,7 @@
 
 #include "check_report.hpp"
 #include "client.hpp"
+#include "commands.hpp"
 #include "json_fields.hpp"
 
 namespace sluice::ctl {
@@ -125,10 +126,8 @@ void check_daemon(CheckReport& report, Client& client) {
     report.skip("descriptors", "only for the running daemon");
     return;
   }
-  const auto troubles = array_of(answer.result, "troubles");
-  for (const auto& trouble : troubles) {
-    report.warn("daemon", fmt::format("{}: {}", text_of(trouble, "part"), text_of(trouble, "text")));
-  }
+  const auto troubles = troubles_in_words(answer.result);
+  for (const auto& trouble : troubles) report.warn("daemon", trouble);
   if (troubles.empty()) {
     report.pass("daemon", fmt::format("sluiced {} runs, up {}", text_of(answer.result, "version"),
                                       duration_in_words(number_of(answer.result, "uptime_s"))));

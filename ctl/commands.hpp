@@ -73,6 +73,8 @@ int print_error(const Context& context, const Answer& answer);
 void print_json(const nlohmann::json& value);
 
 // The words for a person; pure, so that tests read them.
+// One line each, `part: text`; the same trouble of many parts once.
+std::vector<std::string> troubles_in_words(const nlohmann::json& status);
 std::string status_text(const nlohmann::json& status);
 std::string queue_text(const nlohmann::json& queue);
 std::string ledger_text(const nlohmann::json& ledger);

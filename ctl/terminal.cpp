@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -41,6 +42,7 @@ Terminal::Terminal(bool full_screen) : full_screen_(full_screen) {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaddset(&set, signal);
   ::sigprocmask(SIG_BLOCK, &set, nullptr);
   signals_ = ::signalfd(-1, &set, SFD_CLOEXEC);
+  timer_ = ::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
   if (!full_screen_) return;
   termios now{};
   if (::isatty(STDIN_FILENO) == 1 && ::tcgetattr(STDIN_FILENO, &now) == 0) {
@@ -54,7 +56,9 @@ Terminal::Terminal(bool full_screen) : full_screen_(full_screen) {
 Terminal::~Terminal() {
   if (full_screen_) put(kLeave);
   if (before_) ::tcsetattr(STDIN_FILENO, TCSANOW, &*before_);
-  if (signals_ >= 0) ::close(signals_);
+  for (const int fd : {signals_, timer_}) {
+    if (fd >= 0) ::close(fd);
+  }
 }
 
 void Terminal::show(std::string_view text) {
@@ -71,17 +75,22 @@ void Terminal::show(std::string_view text) {
 }
 
 bool Terminal::wait_ms(int ms) {
-  // Without a terminal of our own the input belongs to somebody else.
-  pollfd waiting[] = {{signals_, POLLIN, 0}, {before_ ? STDIN_FILENO : -1, POLLIN, 0}};
-  const int ready = ::poll(waiting, 2, ms);
-  if (ready <= 0) return false;
-  if (waiting[0].revents != 0) return true;
-  char key = 0;
-  if (::read(STDIN_FILENO, &key, 1) != 1) {
-    before_.reset();  // the input ended
-    return false;
+  const itimerspec once{{}, {ms / 1000, (ms % 1000) * 1'000'000L}};
+  ::timerfd_settime(timer_, 0, &once, nullptr);
+  for (;;) {
+    // Without a terminal of our own the input belongs to somebody else.
+    const bool keys = before_.has_value() && !input_ended_;
+    pollfd waiting[] = {{signals_, POLLIN, 0}, {timer_, POLLIN, 0}, {keys ? STDIN_FILENO : -1, POLLIN, 0}};
+    if (::poll(waiting, 3, -1) < 0) return errno != EINTR;
+    if (waiting[0].revents != 0) return true;
+    if (waiting[1].revents != 0) return false;
+    char key = 0;
+    if (::read(STDIN_FILENO, &key, 1) != 1) {
+      input_ended_ = true;
+    } else if (key == 'q' || key == 'Q') {
+      return true;
+    }
   }
-  return key == 'q' || key == 'Q' || key == 3;
 }
 
 }  // namespace sluice::ctl

@@ -31,7 +31,8 @@ class Terminal {
 
  private:
   bool full_screen_;
-  int signals_ = -1;
+  int signals_ = -1, timer_ = -1;
+  bool input_ended_ = false;
   std::optional<termios> before_;
 };
 

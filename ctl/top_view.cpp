@@ -7,6 +7,7 @@
 #include <cmath>
 #include <vector>
 
+#include "commands.hpp"
 #include "json_fields.hpp"
 #include "table.hpp"
 
@@ -58,6 +59,10 @@ void TopView::take(Sample sample) {
         device_rates_[id] = rate(was->second, number_of(device, "readings"));
       }
     }
+  } else {
+    // Until there are two samples the daemon's own average has to do.
+    const auto rates = object_of(sample.status, "rates");
+    rates_ = {number_of(rates, "accepted_per_s"), number_of(rates, "delivered_per_s")};
   }
   queue_.push_back(number_of(after, "queued"));
   if (queue_.size() > kSparkline) queue_.pop_front();
@@ -145,12 +150,13 @@ std::string TopView::screen(int columns) const {
   text += fmt::format("ledger {} left by a policy; accepted = delivered + queued + ledger {}\n",
                       count_of(equation, "ledger", "0"),
                       equation.value("holds", false) ? "holds" : "DOES NOT HOLD");
-  Table lanes({{"lane"}, {"state"}, {"in flight", Align::right}, {"acknowledged", Align::right}});
+  Table lanes(
+      {{"lane"}, {"state"}, {"queued", Align::right}, {"out", Align::right}, {"in flight", Align::right}});
   std::size_t more = 0;
   for (const auto& lane : array_of(now_.status, "lanes")) {
     if (more++ >= kMostLanes) continue;
-    lanes.add({text_of(lane, "thing"), text_of(lane, "state"), count_of(lane, "in_flight"),
-               count_of(lane, "acknowledged")});
+    lanes.add({text_of(lane, "thing"), text_of(lane, "state"), count_of(lane, "queued"),
+               rate_in_words(number_of(lane, "delivered_per_s")), count_of(lane, "in_flight")});
   }
   if (!lanes.empty()) text += "\n" + lanes.text();
   if (more > kMostLanes) text += fmt::format("and {} more\n", more - kMostLanes);

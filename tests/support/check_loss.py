@@ -36,12 +36,19 @@ def payloads_of(entry):
     return [entry.get("payload")]
 
 
-def readings_in(payload):
-    try:
-        value = json.loads(payload) if isinstance(payload, str) else payload
-    except ValueError:
+def readings_of(payload):
+    """One reading, or those of a batch that the cloud's log did not unpack (a JSON array, or lines)."""
+    if isinstance(payload, dict):
+        return [payload]
+    if not isinstance(payload, str):
         return []
-    return value if isinstance(value, list) else [value]  # a batch of one is an array, too
+    for text in (payload, "[" + ",".join(line for line in payload.splitlines() if line) + "]"):
+        try:
+            value = json.loads(text)
+        except ValueError:
+            continue
+        return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)]
+    return []
 
 
 def received_readings(path):
@@ -53,11 +60,9 @@ def received_readings(path):
             except ValueError:
                 continue  # the last line of a cloud that was killed
             for payload in payloads_of(entry):
-                for reading in readings_in(payload):
-                    try:
+                for reading in readings_of(payload):
+                    if "device" in reading and "seq" in reading:
                         received[reading["device"], int(reading["seq"])] += 1
-                    except (ValueError, TypeError, KeyError):
-                        continue  # not of the fleet
     return received
 
 

@@ -68,6 +68,14 @@ TEST(StatusText, SaysWhatIsWrongInPlainWords) {
   EXPECT_NE(text.find("dead letters 2"), std::string::npos) << text;
 }
 
+TEST(StatusText, SaysTheSameTroubleOfManyLanesOnce) {
+  const auto status =
+      json::parse(R"({"troubles":[{"part":"lane a","text":"no route"},{"part":"store","text":"full"},
+    {"part":"lane b","text":"no route"},{"part":"lane c","text":"no route"}]})");
+  EXPECT_EQ(troubles_in_words(status),
+            (std::vector<std::string>{"lane a and 2 more: no route", "store: full"}));
+}
+
 TEST(StatusText, SurvivesAnyAnswer) {
   for (const auto* answer :
        {"{}", "null", "[]", "7", R"({"totals":7,"troubles":{},"lanes":[1,null],"store":[]})"}) {
