@@ -4,7 +4,7 @@ import os
 import time
 
 import pytest
-from house import wait_for
+from house import wait_out, wait_for
 
 # Every named step between a device's publish and the moment when the store forgets it (core/failpoint.hpp).
 STEPS = ["before-begin", "after-insert", "before-commit", "after-commit", "before-post", "before-ack-write", "after-ack-write",
@@ -37,7 +37,7 @@ def test_killed_at_random_moments_loses_nothing(books, dice):
         run.gateway.start(wait=False)
         if number % 20 == 7:
             run.cloud.fault(kind="outage", seconds=2)
-        time.sleep(dice.uniform(0.02, 0.6))  # the moment of the kill is the thing under test
+        wait_out(dice.uniform(0.02, 0.6))  # the moment of the kill
         run.gateway.kill()
     run.gateway.start()
     before = len(run.fleet.acked())
@@ -52,7 +52,7 @@ def test_a_killed_cloud_loses_nothing(books, dice):
     run.gateway.start()
     run.fleet.start()
     for _ in range(5):
-        time.sleep(dice.uniform(0.2, 0.8))  # as above
+        wait_out(dice.uniform(0.2, 0.8))
         run.cloud.kill()
         run.cloud.start()
     run.fleet.stop()

@@ -38,6 +38,11 @@ def wait_for(what, fact, seconds=20.0, every=0.02):
         time.sleep(every)
 
 
+def wait_out(seconds):
+    """Lets real time pass where its passing is the fault itself (a stopped process, the moment of a kill)."""
+    time.sleep(seconds)
+
+
 def accepts(port):
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=0.5):

@@ -1,6 +1,10 @@
-import pytest
+import pathlib
+import sys
 
+import pytest
 from house import Gateway, LocalCloud, free_port, gateway_config
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 
 class House:
@@ -22,3 +26,28 @@ def house(tmp_path_factory):
     code = gateway.stop()
     cloud.stop()
     assert code == 0, gateway.text()[-2000:]
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A cloud and a maker of gateways, all gone at the end."""
+    made = []
+
+    class Place:
+        folder = tmp_path
+
+        def cloud(self, **kw):
+            made.append(LocalCloud(tmp_path, **kw).start())
+            return made[-1]
+
+        def gateway(self, cloud, name="gw", wait=True, env=None, routes=None, **config):
+            port = free_port()
+            listen = [f"mqtt://127.0.0.1:{port}"]
+            gate = Gateway(tmp_path / name, gateway_config(cloud, listen, routes=routes, **config))
+            gate.port = port
+            made.append(gate)
+            return gate.start(env=env, wait=wait)
+
+    yield Place()
+    for program in reversed(made):
+        program.kill()
