@@ -281,5 +281,17 @@ TEST(BrokerPublish, SurvivesAHostThatActsInsideItsCallbacks) {
   EXPECT_TRUE(house.journal.disk.empty());
 }
 
+TEST(BrokerPublish, LeavesTheReasonOutOfAcksTheClientCannotTake) {
+  House house;
+  house.host.publishes = [&](Client&, const Publish&, bool) {
+    PublishVerdict verdict = refuse(Reason::quota_exceeded);
+    verdict.reason_string = "the store is full: free some space or raise its bound";
+    return verdict;
+  };
+  Peer a(house);
+  a.connect("a", [](Connect& c) { c.maximum_packet_size = 40; }).hears();
+  EXPECT_EQ(a.publish("t", "", 1, 1).publish("t", "", 2, 2).hears(), "puback 1 0x97; pubrec 2 0x97");
+}
+
 }  // namespace
 }  // namespace sluice::mqtt::test

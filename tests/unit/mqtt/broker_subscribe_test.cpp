@@ -361,5 +361,25 @@ TEST(BrokerShared, CompletesQos2WithTheSameMember) {
   EXPECT_EQ(b.hears(), "") << "not even when its session ends";
 }
 
+TEST(BrokerSubscribe, AnswersEachFilterOfOnePacketInItsOrder) {
+  House house;
+  house.host.subscriptions = [](Client&, std::string_view filter, std::uint8_t) {
+    SubscribeVerdict verdict;
+    if (filter == "no") verdict.reason = Reason::not_authorized;
+    return verdict;
+  };
+  Peer a(house);
+  a.connect("a").hears();
+  a.subscribe("a", 2, [](Subscribe& s) {
+    s.packet_id = 77;
+    for (const char* filter : {"no", "b"})
+      s.entries.push_back(s.entries[0]), s.entries.back().filter = filter;
+    s.entries.back().qos = 1;
+  });
+  EXPECT_EQ(a.hears(), "suback 77 0x02 0x87 0x01");
+  a.raw(wire("a2 {004d {} <x> <a> <b>}"));
+  EXPECT_EQ(a.hears(), "unsuback 77 0x11 0x00 0x00");
+}
+
 }  // namespace
 }  // namespace sluice::mqtt::test
