@@ -117,8 +117,8 @@ class CloudLink {
 
 using LinkFactory = std::function<std::unique_ptr<CloudLink>(std::weak_ptr<LinkEvents>)>;
 
-// Links over Paho. The factory's copies share worker threads and must outlive their links; the loop and the clock
-// must outlive the factory.
+// Links over Paho. The factory's copies share worker threads and must outlive their links; the loop and the
+// clock must outlive the factory.
 LinkFactory make_paho_links(boost::asio::io_context& loop, Clock& clock, Log log);
 
 }  // namespace sluice::uplink

@@ -54,11 +54,9 @@ bool matches(std::string_view filter, std::string_view topic) {
 
 }  // namespace
 
-std::vector<std::string> command_filters(const CloudOptions& options, std::string_view thing, bool gateway) {
+std::vector<std::string> command_filters(const CloudOptions& options, std::string_view thing) {
   std::vector<std::string> out;
-  for (const auto& filter : options.commands)
-    out.push_back(filled(filter, {{"thing", thing}, {"device", thing}}));
-  if (out.empty()) out.push_back("cmd/" + std::string(thing) + (gateway ? "/+/#" : "/#"));
+  for (const auto& filter : options.commands) out.push_back(filled(filter, {{"thing", thing}}));
   return out;
 }
 

@@ -160,7 +160,8 @@ void Lane::connect() {
   options_.alpn = shared_.cloud.alpn;
   options_.mqtt5 = mqtt5_;
   options_.keep_alive = keep_alive_ = shared_.cloud.keep_alive;
-  if (keep_alive_cap_ != Duration::zero()) options_.keep_alive = std::min(options_.keep_alive, keep_alive_cap_);
+  if (keep_alive_cap_ != Duration::zero())
+    options_.keep_alive = std::min(options_.keep_alive, keep_alive_cap_);
   options_.connect_timeout = shared_.cloud.connect_timeout;
   watchdog_.start(options_.connect_timeout * 2 + kLinkGrace, [this] {
     down("connecting did not end in time; is the resolver of this machine stuck?", false);
@@ -195,13 +196,14 @@ void Lane::connected(const Granted& granted) {
   ++connects_;
   const Duration server = std::chrono::seconds(granted.server_keep_alive);
   if (server > Duration::zero() && server < options_.keep_alive) {
-    // Paho keeps to what it was told at CONNECT; pinging later than the server allows would cost the connection.
+    // Paho keeps to what it was told at CONNECT; pinging later than the server allows would cost the
+    // connection.
     keep_alive_cap_ = server;
     return down("reconnecting with the keep-alive that the server asks for", false);
   }
   backoff_.up(shared_.clock.now());
   command_trouble_.clear();
-  filters_ = command_filters(shared_.cloud, thing_, id_ == kGatewayLane);
+  filters_ = command_filters(shared_.cloud, thing_);
   subscribed_ = asked_ = 0;
   enter(State::subscribing);
   subscribe_next();
@@ -251,7 +253,7 @@ void Lane::use_options(const TlsFiles& tls_files) {
   const bool same = usable && wanted.host == options_.host && wanted.port == options_.port &&
                     wanted.plain == options_.plain && same_files(tls(), options_.tls) &&
                     shared_.cloud.alpn == options_.alpn && keep_alive_ == shared_.cloud.keep_alive &&
-                    command_filters(shared_.cloud, thing_, id_ == kGatewayLane) == filters_;
+                    command_filters(shared_.cloud, thing_) == filters_;
   const bool up = state_ == State::connected || state_ == State::subscribing;
   if ((up && same) || state_ == State::stopped) return;
   backoff_ = Backoff({.first = shared_.cloud.backoff_first, .most = shared_.cloud.backoff_most});

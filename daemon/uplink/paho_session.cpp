@@ -79,17 +79,16 @@ void Session::open() {
   connect.connectTimeout = seconds(options_.connect_timeout);
   connect.maxInflight = kUnlimited;
   connect.automaticReconnect = 0;
+  // The session goes on: the cloud keeps commands while we are away.
+  connect.cleanstart = connect.cleansession = 0;
   set_connect_callbacks(connect);
   MQTTProperties properties = MQTTProperties_initializer;
   if (options_.mqtt5) {
-    connect.cleanstart = 0;
     MQTTProperty expiry{};
     expiry.identifier = MQTTPROPERTY_CODE_SESSION_EXPIRY_INTERVAL;
     expiry.value.integer4 = options_.session_expiry;
     MQTTProperties_add(&properties, &expiry);
     connect.connectProperties = &properties;
-  } else {
-    connect.cleansession = 0;
   }
   MQTTAsync_SSLOptions tls = MQTTAsync_SSLOptions_initializer;
   const std::string alpn = static_cast<char>(options_.alpn.size()) + options_.alpn;
