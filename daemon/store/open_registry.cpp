@@ -42,8 +42,8 @@ class FileRegistry final : public Registry {
   void close() override {
     if (closed_) return;
     closed_ = true;
+    worker_.wait_idle();
     worker_.call([this] { file_->close(); });
-    worker_.settle();
   }
 
  private:

@@ -68,6 +68,7 @@ struct RecordKey {
   LaneId lane = 0;
   Priority priority = 0;
   std::uint64_t id = 0;
+  bool operator==(const RecordKey&) const = default;
 };
 
 struct Record {

@@ -76,11 +76,13 @@ void Worker::run() {
   }
 }
 
+void Worker::wait_idle() {
+  std::unique_lock lock(mutex_);
+  idle_.wait(lock, [this] { return under_way_ == 0; });
+}
+
 void Worker::settle() {
-  {
-    std::unique_lock lock(mutex_);
-    idle_.wait(lock, [this] { return under_way_ == 0; });
-  }
+  wait_idle();
   run_replies();
 }
 

@@ -28,9 +28,11 @@ class Worker {
 
   void commit(Work work) { push(commits_, std::move(work)); }
   void read(Work work) { push(reads_, std::move(work)); }
-  // Blocks until nothing is queued or under way, and runs the replies here.
+  // Blocks until nothing is queued or under way.
+  void wait_idle();
+  // ... and runs the replies here instead of on the loop's next turn.
   void settle();
-  // Blocks until fn has run on the store thread, after what is queued.
+  // Blocks until fn has run on the store thread; other work may be queued still.
   void call(std::function<void()> fn);
   // From inside a Work: sends a reply ahead of its end.
   void reply(Reply reply);
