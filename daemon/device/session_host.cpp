@@ -52,7 +52,12 @@ void SessionHost::authenticate(mqtt::Transport& transport, const mqtt::Connect& 
                       .client_id = std::string(connect.client_id),
                       .username = {},
                       .password = {}};
-  if (connect.username) request.username.emplace(*connect.username);
+  if (connect.username) {
+    // AWS's SDKs append their name to the username of every CONNECT ("?SDK=Python&Version=..."): not part of
+    // it.
+    const auto name = connect.username->substr(0, connect.username->find("?SDK="));
+    if (!name.empty()) request.username.emplace(name);
+  }
   if (connect.password) request.password.emplace(*connect.password);
   authenticator_.check(std::move(request),
                        [weak = link.weak_from_this(), reply = std::move(reply)](AuthAnswer answer) {
@@ -127,10 +132,12 @@ mqtt::PublishVerdict SessionHost::on_publish(mqtt::Client& client, const mqtt::P
   auto* state = static_cast<ClientState*>(client.host_data);
   // A will is judged by the rights of today, whether or not its client is still there.
   const auto device = state != nullptr ? nullptr : directory_.find(device_of_client_id(client.client_id));
-  if (state == nullptr && !device) return {.reason = Reason::not_authorized, .deliver = false, .reason_string = "unknown device"};
+  if (state == nullptr && !device)
+    return {.reason = Reason::not_authorized, .deliver = false, .reason_string = "unknown device"};
   Device& from = state != nullptr ? *state->device : *device;
   if (from.removed || !from.enabled)
-    return {.reason = Reason::not_authorized, .deliver = false, .close = true, .reason_string = "not any more"};
+    return {
+        .reason = Reason::not_authorized, .deliver = false, .close = true, .reason_string = "not any more"};
   if (state == nullptr || !state->publishes.has(publish.topic)) {
     if (!from.access->may_publish(publish.topic)) {
       ++from.refused;

@@ -32,6 +32,18 @@ std::string accept_key(std::string_view key) {
   return {reinterpret_cast<const char*>(base64.data()), static_cast<std::size_t>(n)};
 }
 
+// No Origin, or one of this machine: programs such as Paho send the address they dial as Origin, and a page
+// of loopback is as trusted as the anonymous listener itself. A foreign page is neither.
+bool from_loopback(std::string_view origin) {
+  if (origin.empty()) return true;
+  const auto scheme = origin.find("://");
+  if (scheme == std::string_view::npos) return false;
+  auto host = origin.substr(scheme + 3);
+  host =
+      host.starts_with('[') ? host.substr(0, host.find(']') + 1) : host.substr(0, host.find_first_of(":/"));
+  return host == "localhost" || host == "127.0.0.1" || host == "[::1]";
+}
+
 }  // namespace
 
 bool WebSocket::receive(std::span<char> wire, const Payload& payload, std::string& reply) {
@@ -168,7 +180,7 @@ bool WebSocket::upgrade(std::string& reply) {
   if (!http::token_list(value(http::field::sec_websocket_protocol)).exists("mqtt")) {
     return refuse(400, "Bad Request", "", "the sub-protocol must be mqtt", reply);
   }
-  if (!allow_origin_ && request.find(http::field::origin) != request.end()) {
+  if (!allow_origin_ && !from_loopback(value(http::field::origin))) {
     return refuse(403, "Forbidden", "", "web pages may not use a listener that asks for no credentials",
                   reply);
   }

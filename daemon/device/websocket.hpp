@@ -14,8 +14,8 @@ namespace sluice::device {
 
 class WebSocket {
  public:
-  // The path that the upgrade must ask for. allow_origin false: a request with an Origin header (a web page
-  // in a browser) is refused; for listeners that ask for no credentials.
+  // The path that the upgrade must ask for. allow_origin false: a request with an Origin header of
+  // another host (a web page in a browser) is refused; for listeners that ask for no credentials.
   WebSocket(std::string path, bool allow_origin) : path_(std::move(path)), allow_origin_(allow_origin) {}
 
   using Payload = std::function<bool(std::string_view)>;

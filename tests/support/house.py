@@ -203,7 +203,7 @@ def gateway_config(cloud, listen, thing="gw-test", routes=None, **more):
     return {
         "gateway": {"thing": thing},
         "cloud": {"endpoint": f"localhost:{cloud.port}", "tls": tls,
-                  "backoff": {"first": "50ms", "most": "500ms"}, **more.pop("cloud", {})},
+                  "backoff": {"first": "100ms", "most": "1s"}, **more.pop("cloud", {})},
         "listen": [{"url": url, "anonymous": True} for url in listen],
         "devices": {"anonymous_product": "sensor",
                     "products": {"sensor": {"may_publish": ["d/{device}/#"], "may_subscribe": ["d/{device}/cmd/#"]}}},

@@ -35,7 +35,7 @@ def test_mosquitto_pub_reaches_the_cloud(house, version):
 
 @pytest.mark.parametrize("version", ["mqttv311", "mqttv5"])
 def test_mosquitto_sub_gets_what_another_device_says_locally(house, version):
-    subscriber = subprocess.Popen(["mosquitto_sub", "-h", "127.0.0.1", "-p", str(house.port), "-V", version, "-i", f"sub-{version}",
+    subscriber = subprocess.Popen(["stdbuf", "-oL", "mosquitto_sub", "-h", "127.0.0.1", "-p", str(house.port), "-V", version, "-i", f"sub-{version}",
                                    "-q", "2", "-t", f"shared/{version}", "-C", "2", "-W", "20", "-d"], stdout=subprocess.PIPE, text=True)
     seen = []
     reader = threading.Thread(target=lambda: seen.extend(subscriber.stdout))

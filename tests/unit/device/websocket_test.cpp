@@ -110,6 +110,12 @@ TEST(WebSocket, LetsNoWebPageUseAListenerWithoutCredentials) {
   world.start();
   Client page(world, world.devices->port(0));
   EXPECT_EQ(page.websocket("/mqtt", "mqtt", "Origin: http://evil.example\r\n"), 403);
+  for (const auto* foreign : {"Origin: http://localhost.evil.example\r\n", "Origin: null\r\n"}) {
+    Client other(world, world.devices->port(0));
+    EXPECT_EQ(other.websocket("/mqtt", "mqtt", foreign), 403) << foreign;
+  }
+  Client paho(world, world.devices->port(0));
+  EXPECT_EQ(paho.websocket("/mqtt", "mqtt", "Origin: http://127.0.0.1:9001\r\n"), 101);
   Client program(world, world.devices->port(0));
   EXPECT_EQ(program.websocket(), 101);
 }
