@@ -34,6 +34,10 @@ void ClientConnection::take_publish(const FixedHeader& header, std::string_view 
   if (!decode_publish(packet, header, version_, publish, error, engine_.options().maximum_user_properties)) {
     return protocol_error(error.reason, error.text);
   }
+  if (!publish.properties.subscription_identifiers.empty()) {
+    return protocol_error(Reason::protocol_error,
+                          "PUBLISH of a client with a subscription identifier (3.3.4-6)");
+  }
   ++engine_.counters().received;
   if (!resolve_alias(publish) || !admissible(publish)) return;
 

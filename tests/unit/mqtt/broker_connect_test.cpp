@@ -258,7 +258,7 @@ TEST(BrokerConnect, NamesWhatIsMalformed) {
       {"82 05 0001 00 00 61", "disconnect 0x81; closed"},       // subscribe cut short
       {"80 07 0001 00 0001 61 00", "disconnect 0x81; closed"},  // reserved flags
       {"32 06 0001 61 0000 00", "disconnect 0x82; closed"},     // packet id 0
-      {"30 07 <t> {0b 01} 78", "disconnect 0x82; closed"},     // subscription identifier of a client
+      {"30 07 <t> {0b 01} 78", "disconnect 0x82; closed"},      // subscription identifier of a client
       {"c1 00", "disconnect 0x81; closed"},
       {"30 ff ff ff ff 7f", "disconnect 0x81; closed"},
       {"30 05 0001 23 00 00", "disconnect 0x90; closed"},  // wildcard in a topic name

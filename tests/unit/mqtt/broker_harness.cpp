@@ -261,7 +261,10 @@ Peer& Peer::disconnect(Reason reason, std::optional<std::uint32_t> expiry) {
 }
 
 Peer& Peer::raw(std::string_view bytes) {
-  if (!connection_) connection_ = &house_.broker().open(*wire_);
+  if (!connection_) {
+    house_.transports.push_back(wire_);
+    connection_ = &house_.broker().open(*wire_);
+  }
   if (!wire_->is_closed) connection_->receive(bytes);
   return *this;
 }

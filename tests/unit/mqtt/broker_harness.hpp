@@ -79,6 +79,8 @@ class House {
   FakeHost host;
   FakeJournal journal;
   Milliseconds now = 1'000'000;
+  std::vector<std::shared_ptr<Transport>>
+      transports;  // the broker may speak to a Peer that its test has left
 
  private:
   BrokerOptions options_;
