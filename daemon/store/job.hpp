@@ -96,8 +96,7 @@ struct Outcome {
   Delta delta;
   GoneChunks gone;
   std::vector<std::shared_ptr<Chunk>> added;  // replayed dead letters, to be announced like the job's own
-  Duration took{};
-  bool more = false;  // chores: there is more to do
+  bool more = false;                          // chores: there is more to do
 };
 
 struct DiskRead {

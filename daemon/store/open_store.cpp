@@ -7,13 +7,13 @@
 namespace sluice::store {
 namespace {
 
-std::unique_ptr<QueueFile> make_file(const StoreOptions& options, const Clock& clock) {
+std::unique_ptr<QueueFile> make_file(const StoreOptions& options) {
   return std::make_unique<QueueFile>(
       WriterOptions{options.directory / "queue.db",
                     {options.max_bytes, options.when_full == WhenFull::drop_oldest, options.max_dead_letters},
                     options.reserve_bytes,
                     options.vfs},
-      clock, FailPoints::from_environment());
+      FailPoints::from_environment());
 }
 
 // Opens the file if nothing is wrong with it; corrupt otherwise.
@@ -32,14 +32,14 @@ result<Opening> open_store(const StoreOptions& options, boost::asio::io_context&
                            Log log) {
   auto lock = claim(options.directory, "queue.lock");
   if (!lock) return lock.error();
-  auto file = make_file(options, clock);
+  auto file = make_file(options);
   const auto path = options.directory / "queue.db";
   std::string trouble;
   finish_salvage(path);
   auto remembered = open_sound(*file, path, options.vfs);
   if (!remembered && remembered.error().code == errc::corrupt) {
     log.error("{}", remembered.error().text);
-    file = make_file(options, clock);
+    file = make_file(options);
     auto tale = salvage_queue(path, clock, file->failpoints);
     if (tale) {
       trouble = *tale;

@@ -51,6 +51,7 @@ void QueueStore::hand_over() {
 
 void QueueStore::submit() {
   busy_ = true;
+  submitted_ = clock_.now();
   in_flight_->moment = time_.moment();
   worker_.commit([this, job = in_flight_]() -> Worker::Reply {
     auto outcome = std::make_shared<Outcome>(file_->writer.commit(*job));
@@ -90,7 +91,7 @@ void QueueStore::finish(Outcome outcome, Ticket ticket) {
   committed_ = ticket;
   ++commits_;
   last_commit_ = clock_.now();
-  const auto ms = std::chrono::duration<float, std::milli>(outcome.took).count();
+  const auto ms = std::chrono::duration<float, std::milli>(last_commit_ - submitted_).count();
   if (latencies_.size() < kLatencies) {
     latencies_.push_back(ms);
   } else {

@@ -20,8 +20,8 @@ namespace sluice::store {
 
 // What must outlive the store thread, and be there before it.
 struct QueueFile {
-  explicit QueueFile(WriterOptions options, const Clock& clock, FailPoints given)
-      : failpoints(std::move(given)), writer(std::move(options), clock, failpoints) {}
+  explicit QueueFile(WriterOptions options, FailPoints given)
+      : failpoints(std::move(given)), writer(std::move(options), failpoints) {}
   FailPoints failpoints;
   Writer writer;
   std::atomic<bool> closing = false;  // reads that wait are answered at once
@@ -123,7 +123,7 @@ class QueueStore final : public Store {
   Sequence next_sequence_;
   Timer delay_timer_, lazy_timer_, retry_timer_, chores_timer_;
   Backoff retry_backoff_;
-  MonoTime last_commit_{};
+  MonoTime submitted_{}, last_commit_{};
 
   Accounts accounts_;
   Tail tail_;

@@ -18,9 +18,8 @@ constexpr std::int64_t kKeptPages = 256;     // free pages that stay for what co
 
 }  // namespace
 
-Writer::Writer(WriterOptions options, const Clock& clock, FailPoints& failpoints)
+Writer::Writer(WriterOptions options, FailPoints& failpoints)
     : options_(std::move(options)),
-      clock_(clock),
       failpoints_(failpoints),
       vfs_(options_.vfs),
       ballast_(options_.file.parent_path() / "reserve", options_.reserve_bytes) {}
@@ -61,7 +60,6 @@ Outcome Writer::transact(const Moment& moment, Body body) {
     outcome.error = {errc::closed, "the store has failed"};
     return outcome;
   }
-  const auto started = clock_.now();
   try {
     step_through("before-begin");
     sql_->begin.run();
@@ -75,7 +73,6 @@ Outcome Writer::transact(const Moment& moment, Body body) {
     outcome.delta = std::move(transaction.delta);
     outcome.gone = std::move(transaction.gone);
     outcome.added = std::move(transaction.replayed);
-    outcome.took = clock_.now() - started;
     step_through("after-commit");
     return outcome;
   } catch (const SqlFailure& failure) {

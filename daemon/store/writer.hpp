@@ -49,7 +49,7 @@ struct Sweep {
 
 class Writer {
  public:
-  Writer(WriterOptions options, const Clock& clock, FailPoints& failpoints);
+  Writer(WriterOptions options, FailPoints& failpoints);
   ~Writer();
 
   // Opens or makes the file and brings it to the newest schema. Errors: corrupt, io, newer_schema, disk_full.
@@ -80,7 +80,6 @@ class Writer {
   void step_through(const char* failpoint);
 
   WriterOptions options_;
-  const Clock& clock_;
   FailPoints& failpoints_;
   CountingVfs vfs_;
   Ballast ballast_;
