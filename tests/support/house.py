@@ -197,12 +197,12 @@ class Gateway(Program):
         return 0
 
 
-def gateway_config(cloud, listen, thing="gw-test", routes=None, **more):
+def gateway_config(local_cloud, listen, thing="gw-test", routes=None, **more):
     """The smallest config that carries everything of anonymous loopback devices to the cloud."""
-    tls = cloud.certificate(thing)
+    tls = local_cloud.certificate(thing)
     return {
         "gateway": {"thing": thing},
-        "cloud": {"endpoint": f"localhost:{cloud.port}", "tls": tls,
+        "cloud": {"endpoint": f"localhost:{local_cloud.port}", "tls": tls,
                   "backoff": {"first": "100ms", "most": "1s"}, **more.pop("cloud", {})},
         "listen": [{"url": url, "anonymous": True} for url in listen],
         "devices": {"anonymous_product": "sensor",

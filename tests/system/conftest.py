@@ -40,10 +40,10 @@ def place(tmp_path):
             made.append(LocalCloud(tmp_path, **kw).start())
             return made[-1]
 
-        def gateway(self, cloud, name="gw", wait=True, env=None, routes=None, **config):
+        def gateway(self, the_cloud, name="gw", wait=True, env=None, routes=None, **config):
             port = free_port()
             listen = [f"mqtt://127.0.0.1:{port}"]
-            gate = Gateway(tmp_path / name, gateway_config(cloud, listen, routes=routes, **config))
+            gate = Gateway(tmp_path / name, gateway_config(the_cloud, listen, routes=routes, **config))
             gate.port = port
             made.append(gate)
             return gate.start(env=env, wait=wait)

@@ -48,16 +48,17 @@ def test_F6_without_file_descriptors_accept_pauses_and_existing_links_live(place
     gate = place.gateway(cloud)
     device = Device(gate.port, "fd")
     in_use = len(os.listdir(f"/proc/{gate.process.pid}/fd"))
-    resource.prlimit(gate.process.pid, resource.RLIMIT_NOFILE, (in_use + 2, in_use + 2))
+    _, hard = resource.prlimit(gate.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(gate.process.pid, resource.RLIMIT_NOFILE, (in_use + 2, hard))
     crowd = [socket.create_connection(("127.0.0.1", gate.port)) for _ in range(20)]
-    before = sum(os.times()[2:4]), cpu(gate)
+    before = cpu(gate)
     begin = time.monotonic()
     for _ in range(50):
         device.say_acked()
-    assert cpu(gate) - before[1] < 0.2 * (time.monotonic() - begin) + 0.5, "accept spins"
+    assert cpu(gate) - before < 0.2 * (time.monotonic() - begin) + 0.5, "accept spins"
     for s in crowd:
         s.close()
-    resource.prlimit(gate.process.pid, resource.RLIMIT_NOFILE, (1024, 1024))
+    resource.prlimit(gate.process.pid, resource.RLIMIT_NOFILE, (hard, hard))
     Device(gate.port, "fd-late").close()
     device.close()
 
