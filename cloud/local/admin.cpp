@@ -86,7 +86,7 @@ HttpAnswer received(const AdminView& view, std::string_view target) {
 }
 
 HttpAnswer disconnect(const AdminView& view, const json& wish) {
-  const auto client = wish.value("client", json()), code = wish.value("code", json(0x98));
+  const auto client = wish.value("client", json()), code = wish.value("code", json(0x98U));
   if (!client.is_string() || !code.is_number_unsigned() || code.get<unsigned>() < 0x80 ||
       code.get<unsigned>() > 0xff) {
     return wrong(400, "disconnect needs \"client\" (a client id) and may have \"code\" (128 to 255)");

@@ -195,19 +195,24 @@ class StreamConnection final : public Accepted,
     if (std::exchange(said_farewell_, true)) return;
     if constexpr (kTls) {
       if (SSL_is_init_finished(stream_.native_handle()) != 0) {
-        stream_.async_shutdown([self = this->shared_from_this()](error_code) { self->linger({}); });
+        stream_.async_shutdown([self = this->shared_from_this()](error_code) {
+          self->goodbye_left_ = true;
+          self->linger({});
+        });
         return;
       }
     }
+    goodbye_left_ = true;
     linger({});
   }
 
   void linger(error_code ec) {
     if (finished_) return;
     if (ec) return end("closed");
-    if (!said_farewell_ || reading_) return;  // the last packet first
+    if (!goodbye_left_) return;  // the read that was under way has ended first
     error_code ignored;
     socket().shutdown(tcp::socket::shutdown_send, ignored);
+    if (reading_) return;
     reading_ = true;
     socket().async_read_some(asio::buffer(buffer_),
                              [self = this->shared_from_this()](error_code failed, std::size_t) {
@@ -254,7 +259,7 @@ class StreamConnection final : public Accepted,
   Bucket bytes_;
   Duration owed_{};
   bool reading_ = false, writing_ = false, flush_posted_ = false, closing_ = false, said_farewell_ = false,
-       finished_ = false;
+       goodbye_left_ = false, finished_ = false;
   Timer deadline_, read_pause_, write_pause_;
 };
 

@@ -12,10 +12,14 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-fs::file_time_type time_of(const fs::path& path) {
+// Empty: not there.
+std::string stamp_of(const fs::path& path) {
   std::error_code ec;
   const auto time = fs::last_write_time(path, ec);
-  return ec ? fs::file_time_type{} : time;
+  if (ec) return {};
+  const auto size = fs::file_size(path, ec);  // fails for folders
+  return path.filename().string() + " " + std::to_string(time.time_since_epoch().count()) + " " +
+         (ec ? "" : std::to_string(size)) + "\n";
 }
 
 std::string text_or(const json& object, const char* name, std::string otherwise) {
@@ -29,24 +33,30 @@ Things::Things(fs::path directory, Log log) : directory_(std::move(directory)), 
 
 result<void> Things::refresh() {
   std::error_code ec;
-  fs::file_time_type policies = time_of(directory_ / "policies");
-  for (const auto& file : fs::directory_iterator(directory_ / "policies", ec)) {
-    policies = std::max(policies, time_of(file.path()));
-  }
-  if (policies != policies_time_) {
-    policies_time_ = policies;
+  std::string policies;
+  for (const auto& file : fs::directory_iterator(directory_ / "policies", ec))
+    policies += stamp_of(file.path());
+  if (policies != policies_stamp_) {
+    policies_stamp_ = std::move(policies);
     read_policies();
-    things_time_ = {};  // things hold policies by value: read them again
+    things_stamp_.clear();  // things hold policies by value: read them again
     things_.clear();
     by_certificate_.clear();
   }
-  const auto things = time_of(directory_ / "things");
-  if (things == fs::file_time_type{}) {
+  std::string things = stamp_of(directory_ / "things");
+  if (things.empty()) {
     return Error{errc::not_found, "no folder " + (directory_ / "things").string() +
                                       "; make the directory with sluice-local-cloud --dir DIR --init"};
   }
-  if (things == things_time_) return {};
-  things_time_ = things;
+  if (things != things_stamp_) {
+    things_stamp_ = std::move(things);
+    read_names();
+  }
+  return {};
+}
+
+void Things::read_names() {
+  std::error_code ec;
   std::set<std::string> seen;
   for (const auto& folder : fs::directory_iterator(directory_ / "things", ec)) {
     const std::string name = folder.path().filename().string();
@@ -59,8 +69,6 @@ result<void> Things::refresh() {
     if (!seen.contains(name)) gone.push_back(name);
   }
   for (const auto& name : gone) forget(name);
-  ++generation_;
-  return {};
 }
 
 void Things::read_policies() {
@@ -81,7 +89,7 @@ void Things::read_policies() {
 result<Things::Entry> Things::parse_thing(const std::string& name) const {
   const fs::path folder = directory_ / "things" / name;
   Entry entry;
-  entry.time = time_of(folder / "thing.json");
+  entry.stamp = stamp_of(folder / "thing.json");
   const auto text = read_file(folder / "thing.json");
   if (!text) return text.error();
   const json value = json::parse(*text, nullptr, false);
@@ -129,7 +137,6 @@ void Things::read_thing(const std::string& name) {
   }
   if (entry->principal) by_certificate_[entry->principal->certificate_id] = name;
   things_[name] = std::move(*entry);
-  ++generation_;
 }
 
 void Things::forget(const std::string& name) {
@@ -137,16 +144,20 @@ void Things::forget(const std::string& name) {
   if (it == things_.end()) return;
   if (it->second.principal) by_certificate_.erase(it->second.principal->certificate_id);
   things_.erase(it);
-  ++generation_;
 }
 
 std::shared_ptr<const Principal> Things::principal(std::string_view certificate_id) {
   if (auto done = refresh(); !done) log_.error("{}", done.error().text);
-  const auto it = by_certificate_.find(std::string(certificate_id));
+  auto it = by_certificate_.find(std::string(certificate_id));
+  if (it == by_certificate_.end()) {
+    read_names();  // it may have come in the same tick of the file system's clock as the last look
+    it = by_certificate_.find(std::string(certificate_id));
+  }
   if (it == by_certificate_.end()) return nullptr;
   const std::string name = it->second;
   const auto entry = things_.find(name);
-  if (entry != things_.end() && time_of(directory_ / "things" / name / "thing.json") != entry->second.time) {
+  if (entry != things_.end() &&
+      stamp_of(directory_ / "things" / name / "thing.json") != entry->second.stamp) {
     read_thing(name);
   }
   const auto now = things_.find(name);
@@ -159,8 +170,9 @@ std::shared_ptr<const Thing> Things::thing(std::string_view name) const {
 }
 
 std::shared_ptr<const Principal> Things::insecure_principal(std::string_view thing_name) {
-  if (const auto known = thing(thing_name)) return principal(known->certificate_id);
   if (auto done = refresh(); !done) log_.error("{}", done.error().text);
+  if (!things_.contains(thing_name)) read_names();
+  if (const auto known = thing(thing_name)) return principal(known->certificate_id);
   auto principal = std::make_shared<Principal>();
   principal->status = "ACTIVE";
   principal->thing = std::string(thing_name);

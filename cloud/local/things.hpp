@@ -4,7 +4,6 @@
 // host.
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -47,17 +46,16 @@ class Things {
   // alone.
   std::shared_ptr<const Principal> insecure_principal(std::string_view thing_name);
 
-  // Changes with every change of what the above answer.
-  std::uint64_t generation() const { return generation_; }
   std::size_t size() const { return things_.size(); }
 
  private:
   struct Entry {
-    std::filesystem::file_time_type time;
+    std::string stamp;
     std::shared_ptr<const Thing> thing;
     std::shared_ptr<const Principal> principal;  // null: attached to another thing's certificate
   };
 
+  void read_names();
   void read_policies();
   void read_thing(const std::string& name);
   void forget(const std::string& name);
@@ -65,8 +63,8 @@ class Things {
 
   std::filesystem::path directory_;
   Log log_;
-  std::uint64_t generation_ = 1;
-  std::filesystem::file_time_type things_time_{}, policies_time_{};
+  // Time and size of what was read; times alone are too coarse for changes that follow each other at once.
+  std::string things_stamp_, policies_stamp_;
   std::map<std::string, std::shared_ptr<const Policy>, std::less<>> policies_;
   std::map<std::string, Entry, std::less<>> things_;
   std::unordered_map<std::string, std::string> by_certificate_;  // id → the thing whose folder has it
