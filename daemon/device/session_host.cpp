@@ -57,6 +57,11 @@ void SessionHost::authenticate(mqtt::Transport& transport, const mqtt::Connect& 
     // it.
     const auto name = connect.username->substr(0, connect.username->find("?SDK="));
     if (!name.empty()) request.username.emplace(name);
+    // The broker would make the whole username, suffix included, the client id.
+    if (connect.client_id.empty() && name != *connect.username) {
+      return reply(
+          {Reason::client_identifier_not_valid, "a client id is needed with this username", nullptr, false});
+    }
   }
   if (connect.password) request.password.emplace(*connect.password);
   authenticator_.check(std::move(request),

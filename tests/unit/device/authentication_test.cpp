@@ -47,6 +47,17 @@ TEST(Authentication, TakesTheUsernameWhereThereIsNoClientId) {
   EXPECT_EQ(world.devices->status()["clients"][0]["id"], "t1");
 }
 
+TEST(Authentication, DoesNotMakeAnSdksSuffixOfTheUsernameAClientId) {
+  World world;
+  world.start();
+  Client named(world, world.devices->port(0));
+  EXPECT_EQ(named.connect({.id = "t1", .user = "t1?SDK=Cpp&Version=1.2", .token = "secret-1"}),
+            Reason::success);
+  Client nameless(world, world.devices->port(0));
+  EXPECT_EQ(nameless.connect({.id = "", .user = "t1?SDK=+/#", .token = "secret-1"}),
+            Reason::client_identifier_not_valid);
+}
+
 TEST(Authentication, BindsTheClientIdToTheDevice) {
   World world;
   world.options.devices.push_back({.id = "t1-b",
