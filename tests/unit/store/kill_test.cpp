@@ -67,6 +67,34 @@ Promises read_diary(const std::filesystem::path& diary) {
   return promises;
 }
 
+// A second fault on top of the recovery from the first.
+TEST(F1KillInSalvage, LeavesWhatTheNextStartCanFinish) {
+  for (const int n : {1, 5, 20}) {
+    SCOPED_TRACE(n);
+    const Scratch scratch;
+    const auto directory = scratch.path() / "store";
+    std::uint64_t queued = 0;
+    {
+      House house{directory};
+      house.open();
+      for (int i = 0; i < 40; ++i) {
+        house.add(std::to_string(i));
+        house.turn();
+      }
+      queued = house.store->totals().queued;
+    }
+    const int fd = ::open((directory / "queue.db").c_str(), O_WRONLY | O_CLOEXEC);
+    EXPECT_EQ(::pwrite(fd, std::string(100, '\0').data(), 100, 0), 100);
+    ::close(fd);
+    ASSERT_TRUE(run_child(directory, scratch.path() / "diary", "in-salvage:" + std::to_string(n) + ":kill"));
+    House house{directory};
+    house.open();
+    EXPECT_NE(house.trouble, "");
+    EXPECT_EQ(house.payloads().size(), queued);
+    house.expect_balance();
+  }
+}
+
 class F1Kill : public testing::TestWithParam<const char*> {};
 
 TEST_P(F1Kill, LosesNothingThatWasAnnounced) {
