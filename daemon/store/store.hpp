@@ -47,7 +47,7 @@ struct StoreOptions {
   WhenFull when_full = WhenFull::drop_oldest;
   Duration commit_delay{};                   // waits this long for more before a commit; 0: none
   std::size_t memory_tail_bytes = 16 << 20;  // readings just committed, kept so that live reads skip the disk
-  std::size_t max_batch_bytes = 8 << 20;     // an open batch above this: pressure() tells listeners to pause
+  std::size_t max_batch_bytes = 4 << 20;     // an open batch above this: pressure() tells listeners to pause
   std::uint64_t reserve_bytes = 8 << 20;     // ballast file, given up when the disk is full
   std::uint64_t max_dead_letters = 10'000;   // the oldest goes first
   std::string vfs;                           // SQLite VFS name; empty: the default (tests)

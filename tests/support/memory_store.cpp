@@ -9,6 +9,12 @@ namespace sluice::test {
 
 using namespace store;
 
+namespace {
+std::int64_t wall_ms(const Clock& clock) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(clock.wall().time_since_epoch()).count();
+}
+}  // namespace
+
 MemoryStore::MemoryStore(boost::asio::io_context& loop, Clock& clock, StoreOptions options)
     : loop_(loop), clock_(clock), options_(std::move(options)), lazy_(clock) {}
 
@@ -17,6 +23,12 @@ MemoryStore::~MemoryStore() = default;
 void MemoryStore::post(std::function<void()> fn) {
   boost::asio::post(loop_, [alive = std::weak_ptr<bool>(alive_), run = std::move(fn)] {
     if (!alive.expired()) run();
+  });
+}
+
+void MemoryStore::tell_relieved() {
+  post([this] {
+    if (on_relieved_) on_relieved_();
   });
 }
 
@@ -56,11 +68,7 @@ void MemoryStore::commit() {
   post([this, ticket = committed_, lanes = std::move(lanes)] {
     if (on_committed_) on_committed_(ticket, lanes);
   });
-  if (pressed && !pressure()) {
-    post([this] {
-      if (on_relieved_) on_relieved_();
-    });
-  }
+  if (pressed && !pressure()) tell_relieved();
 }
 
 void MemoryStore::make_room() {
@@ -81,9 +89,7 @@ void MemoryStore::refuse_writes(Error error) { refusing_ = std::move(error); }
 void MemoryStore::accept_writes() {
   refusing_.reset();
   if (dirty_) soon();
-  post([this] {
-    if (on_relieved_) on_relieved_();
-  });
+  tell_relieved();
 }
 
 void MemoryStore::fail(Error error) {
@@ -95,11 +101,7 @@ void MemoryStore::fail(Error error) {
 }
 
 void MemoryStore::press(bool on) {
-  if (std::exchange(pressed_, on) && !on) {
-    post([this] {
-      if (on_relieved_) on_relieved_();
-    });
-  }
+  if (std::exchange(pressed_, on) && !on) tell_relieved();
 }
 
 void MemoryStore::lose_uncommitted() {
@@ -129,8 +131,7 @@ MemoryStore::Held MemoryStore::hold(const Append& a) const {
   held.route = a.route;
   held.expires = a.ttl == kNever ? kNever : now() + a.ttl;
   held.plausible = clock_.wall_is_plausible();
-  held.wall_ms =
-      std::chrono::duration_cast<std::chrono::milliseconds>(clock_.wall().time_since_epoch()).count();
+  held.wall_ms = wall_ms(clock_);
   held.topic = a.topic;
   held.payload = a.payload;
   held.properties = a.properties;
@@ -167,8 +168,7 @@ void MemoryStore::enqueue(Held held) {
 }
 
 void MemoryStore::ledge(NameId device, LedgerReason reason, std::uint64_t bytes, std::uint64_t n) {
-  const auto wall =
-      std::chrono::duration_cast<std::chrono::milliseconds>(clock_.wall().time_since_epoch()).count();
+  const auto wall = wall_ms(clock_);
   auto& row = ledger_[{device, reason}];
   if (row.count == 0) row.first_ms = wall;
   row.device = device;

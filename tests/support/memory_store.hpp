@@ -100,6 +100,7 @@ class MemoryStore final : public store::Store {
   bool take(const store::RecordKey& key, std::shared_ptr<const Held>* out = nullptr);
   void bury(Held held, std::string reason);
   void post(std::function<void()> fn);
+  void tell_relieved();
 
   boost::asio::io_context& loop_;
   Clock& clock_;
