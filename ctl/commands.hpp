@@ -48,6 +48,7 @@ int run_queue(Context& context);
 int run_ledger(Context& context);
 int run_devices(Context& context);
 int run_devices_add(Context& context);
+int run_devices_token(Context& context);
 int run_devices_remove(Context& context);
 int run_devices_enable(Context& context);
 int run_devices_disable(Context& context);

@@ -58,6 +58,31 @@ std::optional<std::string> token_from(const std::string& file, std::string& trou
   return token;
 }
 
+// A command that hands a token over: from the file, or a new one that is printed once.
+int give_token(Context& context, const std::string& command, Json args, const std::string& done) {
+  std::string trouble = "no random numbers from OpenSSL";
+  const auto& file = context.given.token_file;
+  const auto token = file ? token_from(*file, trouble) : new_token();
+  if (!token) return failed(context, "invalid_argument", trouble);
+  const auto& id = context.given.words[0];
+  args["id"] = id;
+  auto result = args;
+  args["token"] = *token;
+  const auto answer = context.client.ask(command, args);
+  if (!answer.good) return print_error(context, answer);
+  if (context.given.json) {
+    if (!file) result["token"] = *token;
+    print_json(result);
+  } else if (file) {
+    fmt::print("{}: {}; it connects with username {} and its token as the password\n", id, done, id);
+  } else {
+    fmt::print(
+        "{}: {}. Shown only now:\n\n  {}\n\nIt connects with username {} and this token as the password.\n",
+        id, done, *token, id);
+  }
+  return exit_code::success;
+}
+
 int change(Context& context, const std::string& command, const std::string& done) {
   const auto& id = context.given.words[0];
   return ask_and_print(context, command, {{"id", id}},
@@ -80,26 +105,11 @@ int run_devices_add(Context& context) {
         context.given.words[0]);
     return exit_code::usage;
   }
-  std::string trouble = "no random numbers from OpenSSL";
-  const auto token = context.given.token_file ? token_from(*context.given.token_file, trouble) : new_token();
-  if (!token) return failed(context, "invalid_argument", trouble);
-  const auto& id = context.given.words[0];
-  const auto answer =
-      context.client.ask("devices add", {{"id", id}, {"product", *context.given.product}, {"token", *token}});
-  if (!answer.good) return print_error(context, answer);
-  if (context.given.json) {
-    Json result = {{"id", id}, {"product", *context.given.product}};
-    if (!context.given.token_file) result["token"] = *token;
-    print_json(result);
-  } else if (context.given.token_file) {
-    fmt::print("{}: added; it connects with username {} and its token as the password\n", id, id);
-  } else {
-    fmt::print(
-        "{}: added. Its token, shown only now:\n\n  {}\n\nIt connects with username {} and this token as the "
-        "password.\n",
-        id, *token, id);
-  }
-  return exit_code::success;
+  return give_token(context, "devices add", {{"product", *context.given.product}}, "added");
+}
+
+int run_devices_token(Context& context) {
+  return give_token(context, "devices token", Json::object(), "has a new token");
 }
 
 int run_devices_remove(Context& context) { return change(context, "devices remove", "removed"); }
