@@ -1,7 +1,8 @@
-// The composition root: every part of the daemon in order of birth, and the wires between them. Stop runs against
-// the data's direction: listeners, uplink (a last drain with a deadline), store.
+// The composition root: every part of the daemon in order of birth, and the wires between them. Stop runs
+// against the data's direction: listeners, uplink (a last drain with a deadline), store.
 #pragma once
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <filesystem>
@@ -79,6 +80,9 @@ class App {
   std::filesystem::path config_file_;
   Log log_;
   boost::asio::io_context loop_{1};
+  // A loop that runs out of work before run() stays stopped: it must not, whatever the parts do while they
+  // are born.
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> busy_{loop_.get_executor()};
   boost::asio::signal_set signals_;
   std::unique_ptr<Clock> clock_;
   std::unique_ptr<store::Store> store_;

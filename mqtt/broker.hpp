@@ -16,7 +16,7 @@
 
 namespace sluice::mqtt {
 
-using Ticket = std::uint64_t;      // see core/message.hpp; 0: nothing to wait for
+using Ticket = std::uint64_t;       // see core/message.hpp; 0: nothing to wait for
 using Milliseconds = std::int64_t;  // monotonic, from any origin; survives reboots if sessions are to
 
 // How a server may deviate from the plain specification and what it grants. Defaults: everything of MQTT 5.
@@ -24,30 +24,32 @@ struct BrokerOptions {
   std::uint8_t maximum_qos = 2;
   bool retain_available = true, wildcard_available = true, shared_available = true;
   bool subscription_identifiers_available = true;
-  bool hash_matches_parent = true;        // AWS: false
-  bool retained_to_wildcards = true;      // AWS: false (only an exact filter gets a retained message)
+  bool hash_matches_parent = true;    // AWS: false
+  bool retained_to_wildcards = true;  // AWS: false (only an exact filter gets a retained message)
   bool allow_zero_length_client_id = true;
-  std::uint16_t minimum_keep_alive = 0;   // seconds; AWS 30
-  std::uint16_t maximum_keep_alive = 1200;  // seconds; 0 or more from the client becomes this (Server Keep Alive)
-  std::uint16_t receive_maximum = 1024;   // unacknowledged QoS 1/2 publishes that a client may have open
-  std::uint16_t topic_alias_maximum = 32; // that clients may use towards us
-  std::uint32_t maximum_packet_size = 1024 * 1024;  // bytes, whole packet
+  std::uint16_t minimum_keep_alive = 0;  // seconds; AWS 30
+  std::uint16_t maximum_keep_alive =
+      1200;  // seconds; 0 or more from the client becomes this (Server Keep Alive)
+  std::uint16_t receive_maximum = 1024;    // unacknowledged QoS 1/2 publishes that a client may have open
+  std::uint16_t topic_alias_maximum = 32;  // that clients may use towards us
+  std::uint32_t maximum_packet_size = 1024 * 1024;       // bytes, whole packet
   std::uint32_t maximum_session_expiry = 7 * 24 * 3600;  // seconds
-  std::size_t maximum_subscriptions = 1000;       // per session
-  std::size_t maximum_filters_per_subscribe = 0;  // 0: no bound but the packet; AWS 8
+  std::size_t maximum_subscriptions = 1000;              // per session
+  std::size_t maximum_filters_per_subscribe = 0;         // 0: no bound but the packet; AWS 8
   std::size_t maximum_sessions = 100'000;
-  std::size_t maximum_retained = 100'000;         // topics
+  std::size_t maximum_retained = 100'000;  // topics
   std::size_t maximum_retained_bytes = 64 * 1024 * 1024;
   // Per session: messages that wait (QoS 1/2; QoS 0 is dropped when the transport's backlog is above
   // maximum_unsent). Beyond either bound the newest message is dropped and counted.
   std::size_t maximum_queued_messages = 10'000;
   std::size_t maximum_queued_bytes = 4 * 1024 * 1024;
   std::size_t maximum_queued_bytes_total = 64 * 1024 * 1024;
-  std::size_t maximum_unsent = 1024 * 1024;   // bytes in a transport; a consumer this slow for maximum_stall is cut
+  std::size_t maximum_unsent =
+      1024 * 1024;  // bytes in a transport; a consumer this slow for maximum_stall is cut
   Milliseconds maximum_stall = 30'000;
-  std::uint16_t maximum_inflight = 100;       // towards a client that names no Receive Maximum
+  std::uint16_t maximum_inflight = 100;  // towards a client that names no Receive Maximum
   std::size_t maximum_user_properties = 64;
-  Milliseconds connect_deadline = 5'000;      // from open() to a whole CONNECT
+  Milliseconds connect_deadline = 5'000;  // from open() to a whole CONNECT
   std::size_t maximum_connect_size = 64 * 1024;
   std::uint8_t unauthorized_connack_311 = 5;  // AWS: 7
 };
@@ -58,7 +60,8 @@ class Transport {
   virtual ~Transport() = default;
   // The engine appends whole packets here, then calls wake(); the transport writes and shrinks it.
   std::string out;
-  // There is something in `out`. Called often: cheap, must not write at once (collect until the loop's turn ends).
+  // There is something in `out`. Called often: cheap, must not write at once (collect until the loop's turn
+  // ends).
   virtual void wake() = 0;
   // Bytes that the peer has not taken yet, `out` included.
   virtual std::size_t unsent() const = 0;
@@ -73,13 +76,19 @@ struct Client {
   std::string client_id, username;
   Version version = Version::v5;
   bool clean_start = true;
-  bool persistent = false;  // its session outlives the connection
+  bool persistent = false;    // its session outlives the connection
   void* host_data = nullptr;  // the host's own; the engine never looks. Null while its client is away
 };
 
 enum class DisconnectCause {
-  client_disconnect, connection_lost, protocol_violation, keep_alive_timeout, taken_over, slow_consumer,
-  by_host, server_shutdown
+  client_disconnect,
+  connection_lost,
+  protocol_violation,
+  keep_alive_timeout,
+  taken_over,
+  slow_consumer,
+  by_host,
+  server_shutdown
 };
 
 // The host's answer to a CONNECT. May come later (password hashing on a worker), always on the loop.
@@ -87,17 +96,18 @@ struct ConnectVerdict {
   Reason reason = Reason::success;
   std::string reason_string;
   void* host_data = nullptr;
-  bool use_username_as_client_id = false;  // for clients that send no client id (3.1.1 and 5)
+  std::string client_id;  // for a client that sends none; empty: the engine makes one up
 };
 using ConnectReply = std::function<void(ConnectVerdict)>;
 
 struct PublishVerdict {
-  Reason reason = Reason::success;  // other than success: not delivered; in the ack (5) or the connection closes (3.1.1)
-  Ticket ticket = 0;                // the ack leaves when committed(>= ticket)
-  bool deliver = true;              // to local subscribers and the retained store
-  bool withhold = false;            // no ack at all (3.1.1 when the store is full): the client must send again
-  bool close = false;               // close the connection with `reason` (AWS does this where others nack)
-  std::string_view reason_string;   // static text
+  Reason reason =
+      Reason::success;  // other than success: not delivered; in the ack (5) or the connection closes (3.1.1)
+  Ticket ticket = 0;    // the ack leaves when committed(>= ticket)
+  bool deliver = true;  // to local subscribers and the retained store
+  bool withhold = false;           // no ack at all (3.1.1 when the store is full): the client must send again
+  bool close = false;              // close the connection with `reason` (AWS does this where others nack)
+  std::string_view reason_string;  // static text
 };
 
 struct SubscribeVerdict {
@@ -121,14 +131,14 @@ class Journal {
 class Host {
  public:
   virtual ~Host() = default;
-  // Who is it, may it come in? `connect` is valid during the call only. A reply after the connection closed is
-  // ignored by the engine. Reply at most once; may be called from inside.
+  // Who is it, may it come in? `connect` is valid during the call only. A reply after the connection closed
+  // is ignored by the engine. Reply at most once; may be called from inside.
   virtual void authenticate(Transport& transport, const Connect& connect, ConnectReply reply) = 0;
   // The session is open and CONNACK is in `out`.
   virtual void connected(Client& client, bool session_present) = 0;
   virtual void disconnected(Client& client, DisconnectCause cause, std::string_view detail) = 0;
-  // A publish of this client (or its will: then from_will, also after it has gone). Topic is resolved (no alias).
-  // Called once per message: a QoS 2 duplicate is not shown again.
+  // A publish of this client (or its will: then from_will, also after it has gone). Topic is resolved (no
+  // alias). Called once per message: a QoS 2 duplicate is not shown again.
   virtual PublishVerdict on_publish(Client& client, const Publish& publish, bool from_will) = 0;
   // Also asked for each filter of a resumed session. Shared filters come whole ($share/...).
   virtual SubscribeVerdict may_subscribe(Client& client, std::string_view filter, std::uint8_t qos) = 0;
@@ -152,8 +162,8 @@ struct BrokerStats {
 class Connection {
  public:
   virtual ~Connection() = default;
-  // Bytes from the peer, in order. Takes all of them (keeps what is not a whole packet). Returns false when the
-  // connection is closed or closing: stop reading.
+  // Bytes from the peer, in order. Takes all of them (keeps what is not a whole packet). Returns false when
+  // the connection is closed or closing: stop reading.
   virtual bool receive(std::string_view bytes) = 0;
   // The transport's backlog went below maximum_unsent / 2: more may be sent.
   virtual void writable() = 0;
@@ -175,8 +185,9 @@ class Broker {
   // The store has committed everything up to this ticket: acks that waited leave.
   virtual void committed(Ticket ticket) = 0;
 
-  // A message of the host itself to all subscribers (and retained, if set). Returns the ticket after which it is
-  // safe for those who have persistent sessions; `recipients` (may be null) counts the sessions it was queued to.
+  // A message of the host itself to all subscribers (and retained, if set). Returns the ticket after which it
+  // is safe for those who have persistent sessions; `recipients` (may be null) counts the sessions it was
+  // queued to.
   virtual Ticket publish(const Publish& publish, std::size_t* recipients = nullptr) = 0;
 
   // Closes the client's connection (if any) with the reason; its session stays unless `drop_session`.
@@ -195,7 +206,8 @@ class Broker {
 
   virtual BrokerStats stats() const = 0;
   // Of all sessions; those whose client is away have no host_data.
-  virtual void for_each_client(const std::function<void(const Client&, std::size_t queued, std::size_t inflight)>& fn) const = 0;
+  virtual void for_each_client(
+      const std::function<void(const Client&, std::size_t queued, std::size_t inflight)>& fn) const = 0;
 };
 
 std::unique_ptr<Broker> make_broker(const BrokerOptions& options, Host& host, Journal& journal);

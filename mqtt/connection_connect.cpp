@@ -131,8 +131,8 @@ void ClientConnection::open_session(const Connect& connect, const ConnectVerdict
   std::string client_id(connect.client_id);
   bool assigned = false;
   if (client_id.empty()) {
-    if (verdict.use_username_as_client_id && connect.username && !connect.username->empty()) {
-      client_id = *connect.username;
+    if (!verdict.client_id.empty()) {
+      client_id = verdict.client_id;
     } else if (!options.allow_zero_length_client_id || (version_ == Version::v311 && !connect.clean_start)) {
       return refuse(Reason::client_identifier_not_valid, "a client identifier is needed (3.1.3.1)");
     } else {

@@ -39,6 +39,9 @@ std::string printable(std::string_view text) {
   return out;
 }
 
+// The device of anonymous clients that send no client id.
+constexpr std::string_view kNameless = "anonymous";
+
 }  // namespace
 
 std::string_view device_of_client_id(std::string_view client_id) {
@@ -83,7 +86,8 @@ void Authenticator::check_anonymous(const AuthRequest& request, const Reply& rep
   if (!request.anonymous_allowed || !request.peer.is_local() || request.password) {
     return refuse(request, Reason::not_authorized, "it did not say who it is", reply);
   }
-  auto device = directory_.anonymous(request.client_id);
+  auto device =
+      directory_.anonymous(request.client_id.empty() ? kNameless : device_of_client_id(request.client_id));
   if (!device) {
     const auto code = device.error().code;
     return refuse(request,
@@ -179,9 +183,6 @@ void Authenticator::accept(const AuthRequest& request, const std::shared_ptr<Dev
   if (!request.client_id.empty() && device_of_client_id(request.client_id) != id) {
     return refuse(request, Reason::client_identifier_not_valid,
                   "the client id must be the device id, or that, a dot, and more", reply);
-  }
-  if (request.client_id.empty() && request.username.value_or("") != id) {
-    return refuse(request, Reason::client_identifier_not_valid, "neither client id nor username", reply);
   }
   ++stats_.accepted;
   reply({Reason::success, {}, device, method});

@@ -23,7 +23,7 @@ namespace sluice::device {
 
 inline constexpr store::Space kDeviceSpace = 16;
 inline constexpr std::size_t kMaxDevices = 100'000;
-inline constexpr std::size_t kMaxAnonymousDevices = 1'000;
+inline constexpr std::size_t kMaxAnonymousDevices = 20'000;
 
 enum class AuthMethod : std::uint8_t { none, token, certificate, anonymous };
 std::string_view to_string(AuthMethod method);

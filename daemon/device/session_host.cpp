@@ -57,11 +57,6 @@ void SessionHost::authenticate(mqtt::Transport& transport, const mqtt::Connect& 
     // it.
     const auto name = connect.username->substr(0, connect.username->find("?SDK="));
     if (!name.empty()) request.username.emplace(name);
-    // The broker would make the whole username, suffix included, the client id.
-    if (connect.client_id.empty() && name != *connect.username) {
-      return reply(
-          {Reason::client_identifier_not_valid, "a client id is needed with this username", nullptr, false});
-    }
   }
   if (connect.password) request.password.emplace(*connect.password);
   authenticator_.check(std::move(request),
@@ -71,8 +66,12 @@ void SessionHost::authenticate(mqtt::Transport& transport, const mqtt::Connect& 
                          mqtt::ConnectVerdict verdict{.reason = answer.reason,
                                                       .reason_string = std::move(answer.text),
                                                       .host_data = nullptr,
-                                                      .use_username_as_client_id = true};
+                                                      .client_id = {}};
                          if (answer.device) {
+                           // Anonymous clients without a name share a device, and each gets a session of its
+                           // own.
+                           if (answer.method != AuthMethod::anonymous)
+                             verdict.client_id = answer.device->ref.id;
                            auto state = std::make_unique<ClientState>();
                            state->device = answer.device;
                            state->link = to.get();

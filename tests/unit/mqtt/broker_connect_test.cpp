@@ -115,12 +115,11 @@ TEST(BrokerConnect, NamesClientsThatHaveNoName) {
   EXPECT_EQ(house.broker().stats().sessions, 2U);
 }
 
-TEST(BrokerConnect, UsesTheUsernameWhereTheHostSaysSo) {
+TEST(BrokerConnect, TakesTheClientIdOfTheHostWhereTheClientSendsNone) {
   House house;
-  house.host.verdict.use_username_as_client_id = true;
+  house.host.verdict.client_id = "dev1";
   Peer a(house, Version::v311);
   a.connect("", [](Connect& c) {
-    c.username = "dev1";
     c.clean_start = false;
   });
   EXPECT_EQ(a.hears(), "connack");
