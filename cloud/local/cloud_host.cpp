@@ -33,7 +33,10 @@ void CloudHost::authenticate(mqtt::Transport& transport, const mqtt::Connect& co
 
 mqtt::ConnectVerdict CloudHost::judge(PeerConnection& peer, const mqtt::Connect& connect) {
   const auto no = [](Reason reason, std::string text) {
-    return mqtt::ConnectVerdict{reason, std::move(text)};
+    mqtt::ConnectVerdict verdict;
+    verdict.reason = reason;
+    verdict.reason_string = std::move(text);
+    return verdict;
   };
   if (const auto reason = parts_.faults.refuse_connect(connect.client_id))
     return no(*reason, "fault refuse-connect");

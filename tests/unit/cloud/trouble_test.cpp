@@ -231,6 +231,22 @@ TEST(CloudStart, SaysWhatIsMissing) {
   EXPECT_NE(make_cloud(house.loop, clock, options, {}).error().text.find("loopback"), std::string::npos);
 }
 
+TEST(CloudStop, MayBeDestroyedInTheMiddleOfEverything) {
+  House house;
+  house.add_thing("gw-2");
+  auto plain = house.client("gw-1");
+  auto secure = house.tls_peer("gw-2");
+  secure->send(bytes_of(connect_packet("gw-2")));
+  ASSERT_EQ(type_of(house.next_packet(*secure)), PacketType::connack);
+  auto shaking = house.tls_peer("gw-2");
+  auto silent = house.plain_peer();
+  plain->send(publish_bytes("dt/x", "on its way"));
+  house.loop.run_one_for(std::chrono::milliseconds(10));
+  house.cloud.reset();
+  EXPECT_TRUE(house.until([&] { return plain->closed() && secure->closed(); }));
+  EXPECT_EQ(house.clock.timers(), 0U) << "a timer would run into what is gone";
+}
+
 TEST(CloudStop, SaysGoodbyeToEverybody) {
   House house;
   auto peer = house.client("gw-1");
