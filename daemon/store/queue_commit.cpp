@@ -52,7 +52,9 @@ void QueueStore::hand_over() {
 void QueueStore::submit() {
   busy_ = true;
   submitted_ = clock_.now();
+  const auto offset = in_flight_->moment.boot_offset_ms;  // of the try before
   in_flight_->moment = time_.moment();
+  in_flight_->moment.boot_offset_ms = offset ? offset : time_.take_boot_offset();
   worker_.commit([this, job = in_flight_]() -> Worker::Reply {
     auto outcome = std::make_shared<Outcome>(file_->writer.commit(*job));
     const bool more = outcome->kind == Outcome::Kind::committed;
@@ -110,6 +112,7 @@ void QueueStore::finish(Outcome outcome, Ticket ticket) {
   }
   if (open_.job().eager && options_.commit_delay <= Duration::zero()) hand_over();
   if (open_.job().eager) soon();
+  if (open_.job().lazy) later();  // its timer may have run out meanwhile
   if (!chores_timer_.pending()) plan_chores(1s);
 
   std::vector<LaneId> lanes;
@@ -157,9 +160,10 @@ void QueueStore::absorb(Job& into, Job& from) {
 void QueueStore::retry() {
   if (failed_ || closed_) return;
   if (in_flight_) {
+    // Busy: it is another one, on its way; its end decides.
+    if (busy_) return retry_timer_.start(retry_backoff_.next(), [this] { retry(); });
     absorb(*in_flight_, open_.job());
-    if (!busy_) submit();
-    return;
+    return submit();
   }
   worker_.commit([this]() -> Worker::Reply {
     const bool room = file_->writer.has_room();

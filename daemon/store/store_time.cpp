@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <utility>
 
 namespace sluice::store {
 namespace {
@@ -57,12 +58,13 @@ Moment StoreTime::moment() {
   moment.wall_seconds = offset_ms_ ? at.ms / 1000 : 0;
   moment.boot_seconds = ms_of(clock_.now().time_since_epoch()) / 1000;
   moment.boot = boot_;
-  if (offset_ms_) {
-    offsets_.try_emplace(boot_, *offset_ms_);
-    if (!offset_written_) moment.boot_offset_ms = *offset_ms_;
-    offset_written_ = true;
-  }
   return moment;
+}
+
+std::optional<std::int64_t> StoreTime::take_boot_offset() {
+  if (!offset_ms_ || std::exchange(offset_written_, true)) return {};
+  offsets_.try_emplace(boot_, *offset_ms_);
+  return offset_ms_;
 }
 
 void StoreTime::correct(std::uint32_t boot, std::int64_t& wall_ms, bool& plausible) const {

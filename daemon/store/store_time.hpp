@@ -32,6 +32,8 @@ class StoreTime {
   // The boot to be noted in a chunk: 0 when stamps are wall clock.
   std::uint32_t boot_to_note() const { return offset_ms_ ? 0 : boot_; }
   Moment moment();
+  // Once, when it has become known: to be written to this boot's row.
+  std::optional<std::int64_t> take_boot_offset();
   // Corrects the stamp of a record of that boot, if its offset has become known.
   void correct(std::uint32_t boot, std::int64_t& wall_ms, bool& plausible) const;
 

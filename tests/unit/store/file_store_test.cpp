@@ -168,6 +168,22 @@ TEST(FileStore, DisplacesWholeChunksExactlyByDevice) {
   }
 }
 
+TEST(FileStore, WritesAcknowledgementsWhoseTimeCameDuringACommit) {
+  House house;
+  house.open();
+  house.add("a");
+  house.turn();
+  const auto keys = house.keys();
+  house.add("b");
+  house.loop.restart();
+  house.loop.poll_one();  // handed over
+  house.store->delivered(keys);
+  house.clock.advance(250ms);
+  house.turn();
+  house.settle();
+  EXPECT_EQ(house.store->totals().delivered, 1U);
+}
+
 TEST(FileStore, IgnoresAcknowledgementsOfWhatWasDisplaced) {
   House house;
   house.options.max_bytes = 5'000;

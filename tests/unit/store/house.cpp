@@ -136,7 +136,6 @@ void Life::live(int rounds) {
     }
   };
   for (int round = 0; round < rounds && house_.failures.empty(); ++round) {
-    const int first = next_;
     for (int i = 0; i < 3 + round % 5; ++i) {
       const auto payload =
           std::to_string(next_++) + std::string(static_cast<std::size_t>(round * 131 % 3000), '.');
@@ -174,7 +173,6 @@ void Life::live(int rounds) {
       house_.settle();
     }
     if (round % 5 == 4) house_.rest();  // checkpoint
-    (void)first;
   }
   house_.on_commit = nullptr;
 }
