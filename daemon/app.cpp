@@ -17,7 +17,8 @@ namespace sluice {
 namespace {
 
 constexpr Duration kLastDrain = 5s;
-// A store thread that has not moved for this long while something waits is dead to us: no more watchdog pings.
+// A store thread that has not moved for this long while something waits is dead to us: no more watchdog
+// pings.
 constexpr Duration kStoreStall = 60s;
 
 store::StoreOptions store_options(const Options& options) {
@@ -52,7 +53,8 @@ int App::run() {
   every_second();
   ping_watchdog();
   notify_->ready();
-  log_.info("{} serves {} as {}", version_text(), fmt::format("{} listener(s)", options_.listen.size()), options_.thing);
+  log_.info("{} serves {} as {}", version_text(), fmt::format("{} listener(s)", options_.listen.size()),
+            options_.thing);
   loop_.run();
   return code_;
 }
@@ -78,13 +80,15 @@ int App::open_store() {
 
 bool App::start_parts() {
   ingest_ = ingest::make_ingest(options_, *store_, *clock_, log_.named("ingest"));
-  auto devices = device::make_devices(options_, loop_, *clock_, *store_, *registry_, *ingest_, log_.named("device"));
+  auto devices =
+      device::make_devices(options_, loop_, *clock_, *store_, *registry_, *ingest_, log_.named("device"));
   if (devices.has_error()) {
     log_.error("{}", devices.error().text);
     return false;
   }
   devices_ = std::move(*devices);
-  uplink_ = uplink::make_uplink(options_, loop_, *clock_, *store_, devices_->commands(), log_.named("uplink"));
+  uplink_ =
+      uplink::make_uplink(options_, loop_, *clock_, *store_, devices_->commands(), log_.named("uplink"));
   console_ = make_console(options_.control, loop_, *clock_, log_.named("console"));
   wire();
   add_commands();
@@ -122,7 +126,8 @@ void App::open_lanes() {
   std::vector<LaneId> wanted;
   for (const auto& own : devices_->own_identities()) {
     wanted.push_back(own.lane);
-    if (std::find(lanes_.begin(), lanes_.end(), own.lane) == lanes_.end()) uplink_->add_lane(own.lane, own.device, own.tls);
+    if (std::find(lanes_.begin(), lanes_.end(), own.lane) == lanes_.end())
+      uplink_->add_lane(own.lane, own.device, own.tls);
   }
   for (const LaneId lane : lanes_) {
     if (std::find(wanted.begin(), wanted.end(), lane) == wanted.end()) uplink_->remove_lane(lane);
@@ -155,7 +160,8 @@ result<void> App::reload() {
   };
   auto loaded = config::load_config(config_file_);
   if (loaded.has_error()) return refuse(loaded.error().text);
-  if (!loaded->problems.empty()) return refuse("\n" + config::format_problems(config_file_.string(), loaded->problems));
+  if (!loaded->problems.empty())
+    return refuse("\n" + config::format_problems(config_file_.string(), loaded->problems));
   notify_->reloading(clock_->now());
   auto applied = devices_->reload(loaded->options);
   notify_->ready();
@@ -188,9 +194,12 @@ void App::every_second() {
   const auto totals = store_->totals();
   const auto smooth = [](double before, double now) { return before + (now - before) * 0.3; };
   if (rates_.sampled) {
-    rates_.accepted_per_s = smooth(rates_.accepted_per_s, static_cast<double>(totals.accepted - rates_.accepted));
-    rates_.delivered_per_s = smooth(rates_.delivered_per_s, static_cast<double>(totals.delivered - rates_.delivered));
-    rates_.bytes_per_s = smooth(rates_.bytes_per_s, static_cast<double>(totals.queued_bytes) - static_cast<double>(rates_.queued_bytes));
+    rates_.accepted_per_s =
+        smooth(rates_.accepted_per_s, static_cast<double>(totals.accepted - rates_.accepted));
+    rates_.delivered_per_s =
+        smooth(rates_.delivered_per_s, static_cast<double>(totals.delivered - rates_.delivered));
+    rates_.bytes_per_s = smooth(rates_.bytes_per_s, static_cast<double>(totals.queued_bytes) -
+                                                        static_cast<double>(rates_.queued_bytes));
   }
   rates_.accepted = totals.accepted;
   rates_.delivered = totals.delivered;

@@ -18,6 +18,8 @@ namespace {
 
 using Json = nlohmann::json;
 
+constexpr std::size_t kMostTroubles = 50;
+
 std::uint64_t resident_bytes() {
   std::ifstream statm("/proc/self/statm");
   std::uint64_t total = 0, resident = 0;
@@ -37,8 +39,12 @@ Json health_json(const store::Health& health) {
 }
 
 Json letter_json(const store::DeadLetter& letter, const store::Store& store, bool with_payload) {
-  Json json = {{"id", letter.id},       {"device", store.name(letter.device)}, {"lane", letter.lane},
-               {"topic", letter.topic}, {"reason", letter.reason},             {"time_ms", letter.wall_ms},
+  Json json = {{"id", letter.id},
+               {"device", store.name(letter.device)},
+               {"lane", letter.lane},
+               {"topic", letter.topic},
+               {"reason", letter.reason},
+               {"time_ms", letter.wall_ms},
                {"bytes", letter.payload.size()}};
   if (with_payload) {
     std::string hex;
@@ -62,12 +68,15 @@ Json App::status() const {
   const auto totals = store_->totals();
   const auto health = store_->health();
   Json troubles = Json::array();
-  for (const auto& trouble : opening_troubles_) troubles.push_back({{"part", trouble.part}, {"text", trouble.text}});
+  for (const auto& trouble : opening_troubles_)
+    troubles.push_back({{"part", trouble.part}, {"text", trouble.text}});
   if (!health.trouble.empty()) troubles.push_back({{"part", "store"}, {"text", health.trouble}});
   const Json uplink = uplink_->status();
   for (const auto& lane : uplink.value("lanes", Json::array())) {
+    if (troubles.size() >= kMostTroubles) break;  // ten thousand lanes without a network are one trouble
     if (const auto error = lane.value("error", std::string{}); !error.empty()) {
-      troubles.push_back({{"part", fmt::format("lane {}", lane.value("thing", std::string{}))}, {"text", error}});
+      troubles.push_back(
+          {{"part", fmt::format("lane {}", lane.value("thing", std::string{}))}, {"text", error}});
     }
   }
   const Json devices = devices_->status();
@@ -102,10 +111,14 @@ Json App::queue() const {
                       {"bytes", depth.bytes}});
   }
   const auto totals = store_->totals();
-  Json answer = {{"depths", std::move(depths)}, {"queued", totals.queued}, {"queued_bytes", totals.queued_bytes},
-                 {"max_bytes", options_.store.max_bytes}, {"buffer_lasts_s", nullptr}};
+  Json answer = {{"depths", std::move(depths)},
+                 {"queued", totals.queued},
+                 {"queued_bytes", totals.queued_bytes},
+                 {"max_bytes", options_.store.max_bytes},
+                 {"buffer_lasts_s", nullptr}};
   if (rates_.bytes_per_s > 1 && totals.queued_bytes < options_.store.max_bytes) {
-    answer["buffer_lasts_s"] = static_cast<double>(options_.store.max_bytes - totals.queued_bytes) / rates_.bytes_per_s;
+    answer["buffer_lasts_s"] =
+        static_cast<double>(options_.store.max_bytes - totals.queued_bytes) / rates_.bytes_per_s;
   }
   return answer;
 }
@@ -143,16 +156,18 @@ void App::add_commands() {
   console_->add("config", [this](const Json&, Console::Reply reply) {
     reply(ok({{"file", config_file_.string()}, {"yaml", config::effective_config_yaml(options_)}}));
   });
-  console_->add("reload", [this](const Json&, Console::Reply reply) { answer_empty(std::move(reply))(reload()); });
+  console_->add("reload",
+                [this](const Json&, Console::Reply reply) { answer_empty(std::move(reply))(reload()); });
   console_->add("dead-letters", [this](const Json& args, Console::Reply reply) {
     const bool with_payload = args.value("payload", false);
-    store_->dead_letters(args.value("after", std::uint64_t{0}), args.value("limit", std::size_t{100}),
-                         [this, with_payload, reply = std::move(reply)](result<std::vector<store::DeadLetter>> found) {
-                           if (found.has_error()) return reply(found.error());
-                           Json letters = Json::array();
-                           for (const auto& letter : *found) letters.push_back(letter_json(letter, *store_, with_payload));
-                           reply(ok(std::move(letters)));
-                         });
+    store_->dead_letters(
+        args.value("after", std::uint64_t{0}), args.value("limit", std::size_t{100}),
+        [this, with_payload, reply = std::move(reply)](result<std::vector<store::DeadLetter>> found) {
+          if (found.has_error()) return reply(found.error());
+          Json letters = Json::array();
+          for (const auto& letter : *found) letters.push_back(letter_json(letter, *store_, with_payload));
+          reply(ok(std::move(letters)));
+        });
   });
   console_->add("dead-letters replay", [this](const Json& args, Console::Reply reply) {
     store_->replay_dead_letter(args.at("id").get<std::uint64_t>(), answer_empty(std::move(reply)));
@@ -166,6 +181,10 @@ void App::add_device_commands() {
   console_->add("devices add", [this](const Json& args, Console::Reply reply) {
     devices_->add_device(args.at("id").get<std::string>(), args.at("product").get<std::string>(),
                          args.value("token", std::string{}), answer_empty(std::move(reply)));
+  });
+  console_->add("devices token", [this](const Json& args, Console::Reply reply) {
+    devices_->set_token(args.at("id").get<std::string>(), args.at("token").get<std::string>(),
+                        answer_empty(std::move(reply)));
   });
   console_->add("devices remove", [this](const Json& args, Console::Reply reply) {
     devices_->remove_device(args.at("id").get<std::string>(), answer_empty(std::move(reply)));

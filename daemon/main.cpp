@@ -22,8 +22,9 @@ sluice::Level level_of(const std::string& name) {
 
 int run(int argc, char** argv) {
   po::options_description described("sluiced [options]");
-  described.add_options()("config,c", po::value<std::string>()->default_value("/etc/sluice/sluice.yaml"), "configuration file")(
-      "check", "check the configuration and exit (0 or 78)")("version", "print versions and exit")("help,h", "print this");
+  described.add_options()("config,c", po::value<std::string>()->default_value("/etc/sluice/sluice.yaml"),
+                          "configuration file")("check", "check the configuration and exit (0 or 78)")(
+      "version", "print versions and exit")("help,h", "print this");
   po::variables_map given;
   try {
     po::store(po::command_line_parser(argc, argv).options(described).run(), given);
@@ -32,8 +33,11 @@ int run(int argc, char** argv) {
     return sluice::exit_code::usage;
   }
   if (given.contains("help")) {
-    std::cout << described << "\nExit codes: 0 stopped as asked, 64 usage, 70 internal error, 73 the store cannot be opened,\n"
-              << "74 the disk failed (start again), 75 a listener cannot be opened, 78 the configuration has problems.\n";
+    std::cout
+        << described
+        << "\nExit codes: 0 stopped as asked, 64 usage, 70 internal error, 73 the store cannot be opened,\n"
+        << "74 the disk failed (start again), 75 a listener cannot be opened, 78 the configuration has "
+           "problems.\n";
     return 0;
   }
   if (given.contains("version")) {
@@ -47,7 +51,8 @@ int run(int argc, char** argv) {
     return sluice::exit_code::config;
   }
   const auto& parsed = *loaded;
-  if (!parsed.warnings.empty()) fmt::print(stderr, "{}", sluice::config::format_problems(file, parsed.warnings));
+  if (!parsed.warnings.empty())
+    fmt::print(stderr, "{}", sluice::config::format_problems(file, parsed.warnings));
   if (!parsed.problems.empty()) {
     fmt::print(stderr, "{}", sluice::config::format_problems(file, parsed.problems));
     return sluice::exit_code::config;

@@ -18,6 +18,7 @@ const ProductOptions* find_product(const Options& options, const std::string& na
 
 std::string unknown_product(const Options& options, const std::string& name) {
   std::vector<std::string_view> names;
+  names.reserve(options.products.size());
   for (const auto& product : options.products) names.push_back(product.name);
   auto text = "no product '" + name + "' in devices.products" + did_you_mean(name, names);
   return text;

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <map>
@@ -138,9 +140,10 @@ void check_routes(Options& options, Findings& findings) {
     if (route.name.empty()) route.name = route.match;
     if (route.name.size() > 256) findings.problem(key + ".name", "at most 256 bytes");
     if (!names.emplace(route.name, i).second && !route.name.empty()) {
-      findings.problem(key + (findings.has(key + ".name") ? ".name" : ".match"),
-                       "'" + route.name + "' is the name of routes[" + std::to_string(names[route.name]) +
-                           "] already; give each route a name of its own");
+      findings.problem(
+          key + (findings.has(key + ".name") ? ".name" : ".match"),
+          fmt::format("'{}' is the name of routes[{}] already; give each route a name of its own", route.name,
+                      names[route.name]));
     }
     const auto batch = findings.places.lower_bound(key + ".batch.");
     const bool batch_named = batch != findings.places.end() && batch->first.starts_with(key + ".batch.");

@@ -212,8 +212,6 @@ class Reader {
   std::string read_value(const Row& row, const std::string& text, const Slot& slot) const {
     switch (row.type) {
       case Type::text:
-        *std::get<std::string*>(slot) = text;
-        return {};
       case Type::hash:
         *std::get<std::string*>(slot) = text;
         return {};

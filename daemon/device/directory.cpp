@@ -236,7 +236,7 @@ result<std::vector<std::shared_ptr<Device>>> Directory::load(const Options& opti
 result<std::shared_ptr<Device>> Directory::anonymous(std::string_view id) {
   if (options_.anonymous_product.empty())
     return Error{errc::denied, "the config names no product for anonymous clients"};
-  if (const auto known = find(id)) {
+  if (auto known = find(id)) {
     if (known->anonymous) return known;
     return Error{errc::denied, "this device must prove who it is"};
   }
@@ -260,7 +260,7 @@ bool Directory::look_for_identities() {
   for (auto& [id, device] : devices_) {
     const auto before = device->ref.lane;
     const auto given = std::find_if(options_.devices.begin(), options_.devices.end(),
-                                    [&](const auto& d) { return d.id == id; });
+                                    [&name = id](const auto& d) { return d.id == name; });
     if (given != options_.devices.end()) device->identity = given->certificate;
     find_identity(*device, options_);
     changed = changed || device->ref.lane != before;

@@ -272,9 +272,11 @@ bool Link::send_some() {
       sent_ += static_cast<std::size_t>(n);
       continue;
     }
-    if (errno == EINTR) continue;
-    if (errno != EAGAIN) {
-      lose(words(errno));
+    // Nothing sent of at least one byte is an error in all but name.
+    const int error = n < 0 ? errno : EPIPE;
+    if (error == EINTR) continue;
+    if (error != EAGAIN) {
+      lose(words(error));
       return false;
     }
     write_waits_ = true;

@@ -42,7 +42,7 @@ class Books:
         self.folder = folder
         self.cloud = LocalCloud(folder).start()
         self.port = free_port()
-        self.gateway = Gateway(folder, gateway_config(self.cloud, [f"mqtt://127.0.0.1:{self.port}"], **config))
+        self.gateway = Gateway(folder, gateway_config(self.cloud, [f"mqtt://127.0.0.1:{self.port}"], cloud={"quotas": {"enforce": False}}, **config))
         self.fleet = Fleet(folder, self.port)
 
     def close(self):

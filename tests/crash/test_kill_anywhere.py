@@ -11,8 +11,11 @@ STEPS = ["before-begin", "after-insert", "before-commit", "after-commit", "befor
          "before-checkpoint"]
 
 
-@pytest.mark.parametrize("nth", [1, 7, 40])
-@pytest.mark.parametrize("step", STEPS)
+# A checkpoint comes every few megabytes: once is enough to wait for.
+CASES = [(step, nth) for step in STEPS for nth in ((1,) if step == "before-checkpoint" else (1, 7, 40))]
+
+
+@pytest.mark.parametrize("step,nth", CASES)
 def test_killed_at_a_named_step_loses_nothing(books, step, nth):
     run = books()
     run.fleet.start()
