@@ -9,11 +9,11 @@
 
 namespace sluice::aws {
 
-inline constexpr std::size_t kMaxPayload = 128 * 1024;   // bytes
-inline constexpr std::size_t kMaxTopicBytes = 256;       // without $aws/rules/NAME/
-inline constexpr std::size_t kMaxTopicSlashes = 7;       // without $aws/rules/NAME/
+inline constexpr std::size_t kMaxPayload = 128 * 1024;  // bytes
+inline constexpr std::size_t kMaxTopicBytes = 256;      // without $aws/rules/NAME/
+inline constexpr std::size_t kMaxTopicSlashes = 7;      // without $aws/rules/NAME/
 inline constexpr std::size_t kMaxClientIdBytes = 128;
-inline constexpr std::size_t kMeteringUnit = 5 * 1024;   // bytes billed as one message
+inline constexpr std::size_t kMeteringUnit = 5 * 1024;  // bytes billed as one message
 
 // `$aws/rules/NAME/` of a Basic Ingest topic does not count; what does.
 std::string_view counted_part(std::string_view topic);

@@ -16,17 +16,17 @@ namespace sluice::mqtt {
 inline constexpr std::uint32_t kMaxRemainingLength = 268'435'455;
 
 struct FixedHeader {
-  std::uint8_t first = 0;        // type and flags as sent
-  std::uint32_t remaining = 0;   // length of what follows the fixed header
-  std::uint8_t size = 0;         // of the fixed header itself, 2..5
+  std::uint8_t first = 0;       // type and flags as sent
+  std::uint32_t remaining = 0;  // length of what follows the fixed header
+  std::uint8_t size = 0;        // of the fixed header itself, 2..5
   PacketType type() const { return static_cast<PacketType>(first >> 4); }
   std::size_t total() const { return size + std::size_t{remaining}; }
 };
 
 enum class HeaderStatus { complete, incomplete, malformed };
 
-// Looks at the fixed header only. Malformed: type 0, wrong reserved flags (2.1.3), PUBLISH with QoS 3, DUP on QoS 0,
-// a remaining length of five bytes (1.5.5). Needs no more than the first five bytes to decide.
+// Looks at the fixed header only. Malformed: type 0, wrong reserved flags (2.1.3), PUBLISH with QoS 3, DUP on
+// QoS 0, a remaining length of five bytes (1.5.5). Needs no more than the first five bytes to decide.
 HeaderStatus read_fixed_header(std::string_view bytes, FixedHeader& header);
 
 // Why a packet was refused: the reason code that MQTT 5 asks for and words for the log.
@@ -46,8 +46,8 @@ struct Decoded {
 Decoded decode(std::string_view bytes, Version version, std::size_t max_user_properties = 64);
 
 // The hot path: a PUBLISH into an existing value, reusing its memory. Same checks as decode().
-bool decode_publish(std::string_view bytes, const FixedHeader& header, Version version, Publish& publish, DecodeError& error,
-                    std::size_t max_user_properties = 64);
+bool decode_publish(std::string_view bytes, const FixedHeader& header, Version version, Publish& publish,
+                    DecodeError& error, std::size_t max_user_properties = 64);
 
 // Encoders append to out. For 3.1.1 properties and reason codes that it does not have are left out.
 void encode(const Connect& packet, std::string& out);
@@ -68,7 +68,8 @@ void encode_ack(PacketType type, std::uint16_t packet_id, std::string& out);
 std::size_t encoded_size(const Publish& packet, Version version);
 
 // Walks user properties in wire form. Input must come from the decoder or from append_user_property.
-void for_each_user_property(RawUserProperties raw, const std::function<void(std::string_view name, std::string_view value)>& fn);
+void for_each_user_property(RawUserProperties raw,
+                            const std::function<void(std::string_view name, std::string_view value)>& fn);
 // Name and value at most 65,535 bytes each, valid MQTT UTF-8.
 void append_user_property(std::string& raw, std::string_view name, std::string_view value);
 
@@ -78,8 +79,9 @@ bool valid_utf8(std::string_view text);
 // it (the server may, with payload_format_invalid).
 bool valid_utf8_payload(std::string_view payload);
 
-// The protocol level of a CONNECT that may be broken otherwise, to refuse it in its own language: 3 (MQTT 3.1)
-// and 4 get the CONNACK of 3.1.1, 5 and more that of 5.0. 0: it is not a CONNECT of MQTT, close silently.
+// The protocol level of a CONNECT that may be broken otherwise, to refuse it in its own language: 3
+// (MQTT 3.1) and 4 get the CONNACK of 3.1.1, 5 and more that of 5.0. 0: it is not a CONNECT of MQTT, close
+// silently.
 std::uint8_t protocol_level(std::string_view bytes);
 
 }  // namespace sluice::mqtt

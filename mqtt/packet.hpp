@@ -14,25 +14,68 @@ namespace sluice::mqtt {
 enum class Version : std::uint8_t { v311 = 4, v5 = 5 };
 
 enum class PacketType : std::uint8_t {
-  connect = 1, connack, publish, puback, pubrec, pubrel, pubcomp, subscribe, suback, unsubscribe, unsuback,
-  pingreq, pingresp, disconnect, auth
+  connect = 1,
+  connack,
+  publish,
+  puback,
+  pubrec,
+  pubrel,
+  pubcomp,
+  subscribe,
+  suback,
+  unsubscribe,
+  unsuback,
+  pingreq,
+  pingresp,
+  disconnect,
+  auth
 };
 
 // 2.4: all reason codes of MQTT 5.0. 3.1.1's CONNACK codes are mapped by the codec (encode_connack).
 enum class Reason : std::uint8_t {
-  success = 0x00, granted_qos1 = 0x01, granted_qos2 = 0x02, disconnect_with_will = 0x04,
-  no_matching_subscribers = 0x10, no_subscription_existed = 0x11, continue_authentication = 0x18,
-  re_authenticate = 0x19, unspecified_error = 0x80, malformed_packet = 0x81, protocol_error = 0x82,
-  implementation_specific_error = 0x83, unsupported_protocol_version = 0x84, client_identifier_not_valid = 0x85,
-  bad_user_name_or_password = 0x86, not_authorized = 0x87, server_unavailable = 0x88, server_busy = 0x89,
-  banned = 0x8a, server_shutting_down = 0x8b, bad_authentication_method = 0x8c, keep_alive_timeout = 0x8d,
-  session_taken_over = 0x8e, topic_filter_invalid = 0x8f, topic_name_invalid = 0x90,
-  packet_identifier_in_use = 0x91, packet_identifier_not_found = 0x92, receive_maximum_exceeded = 0x93,
-  topic_alias_invalid = 0x94, packet_too_large = 0x95, message_rate_too_high = 0x96, quota_exceeded = 0x97,
-  administrative_action = 0x98, payload_format_invalid = 0x99, retain_not_supported = 0x9a,
-  qos_not_supported = 0x9b, use_another_server = 0x9c, server_moved = 0x9d,
-  shared_subscriptions_not_supported = 0x9e, connection_rate_exceeded = 0x9f, maximum_connect_time = 0xa0,
-  subscription_identifiers_not_supported = 0xa1, wildcard_subscriptions_not_supported = 0xa2
+  success = 0x00,
+  granted_qos1 = 0x01,
+  granted_qos2 = 0x02,
+  disconnect_with_will = 0x04,
+  no_matching_subscribers = 0x10,
+  no_subscription_existed = 0x11,
+  continue_authentication = 0x18,
+  re_authenticate = 0x19,
+  unspecified_error = 0x80,
+  malformed_packet = 0x81,
+  protocol_error = 0x82,
+  implementation_specific_error = 0x83,
+  unsupported_protocol_version = 0x84,
+  client_identifier_not_valid = 0x85,
+  bad_user_name_or_password = 0x86,
+  not_authorized = 0x87,
+  server_unavailable = 0x88,
+  server_busy = 0x89,
+  banned = 0x8a,
+  server_shutting_down = 0x8b,
+  bad_authentication_method = 0x8c,
+  keep_alive_timeout = 0x8d,
+  session_taken_over = 0x8e,
+  topic_filter_invalid = 0x8f,
+  topic_name_invalid = 0x90,
+  packet_identifier_in_use = 0x91,
+  packet_identifier_not_found = 0x92,
+  receive_maximum_exceeded = 0x93,
+  topic_alias_invalid = 0x94,
+  packet_too_large = 0x95,
+  message_rate_too_high = 0x96,
+  quota_exceeded = 0x97,
+  administrative_action = 0x98,
+  payload_format_invalid = 0x99,
+  retain_not_supported = 0x9a,
+  qos_not_supported = 0x9b,
+  use_another_server = 0x9c,
+  server_moved = 0x9d,
+  shared_subscriptions_not_supported = 0x9e,
+  connection_rate_exceeded = 0x9f,
+  maximum_connect_time = 0xa0,
+  subscription_identifiers_not_supported = 0xa1,
+  wildcard_subscriptions_not_supported = 0xa2
 };
 std::string_view to_string(Reason reason);  // the name of the specification, for logs
 
@@ -42,13 +85,13 @@ std::string_view to_string(Reason reason);  // the name of the specification, fo
 using RawUserProperties = std::string_view;
 
 struct PublishProperties {
-  std::optional<std::uint8_t> payload_format;            // 0x01: 0 bytes, 1 UTF-8
-  std::optional<std::uint32_t> message_expiry;           // 0x02: seconds
-  std::optional<std::uint16_t> topic_alias;              // 0x23
-  std::optional<std::string_view> content_type;          // 0x03
-  std::optional<std::string_view> response_topic;        // 0x08
-  std::optional<std::string_view> correlation_data;      // 0x09
-  std::vector<std::uint32_t> subscription_identifiers;   // 0x0b; never from a client
+  std::optional<std::uint8_t> payload_format;           // 0x01: 0 bytes, 1 UTF-8
+  std::optional<std::uint32_t> message_expiry;          // 0x02: seconds
+  std::optional<std::uint16_t> topic_alias;             // 0x23
+  std::optional<std::string_view> content_type;         // 0x03
+  std::optional<std::string_view> response_topic;       // 0x08
+  std::optional<std::string_view> correlation_data;     // 0x09
+  std::vector<std::uint32_t> subscription_identifiers;  // 0x0b; never from a client
   RawUserProperties user;
 };
 
@@ -84,7 +127,8 @@ struct Connack {
   std::optional<std::uint32_t> session_expiry, maximum_packet_size;
   std::optional<std::uint16_t> receive_maximum, server_keep_alive;
   std::optional<std::uint8_t> maximum_qos;  // 0x24: 0 or 1; absent: 2
-  std::optional<bool> retain_available, wildcard_available, subscription_identifiers_available, shared_available;
+  std::optional<bool> retain_available, wildcard_available, subscription_identifiers_available,
+      shared_available;
   std::uint16_t topic_alias_maximum = 0;
   std::optional<std::string_view> assigned_client_id, reason_string, response_information, server_reference,
       authentication_method, authentication_data;

@@ -36,7 +36,9 @@ class Clock {
   // No-op for 0 and for timers that have run.
   virtual void cancel(TimerId id) = 0;
 
-  TimerId call_after(Duration delay, std::function<void()> fn) { return call_at(now() + delay, std::move(fn)); }
+  TimerId call_after(Duration delay, std::function<void()> fn) {
+    return call_at(now() + delay, std::move(fn));
+  }
 };
 
 // The real clock; timers run on the given loop, which must outlive it.

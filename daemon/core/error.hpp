@@ -33,7 +33,9 @@ enum class errc {
 
 const boost::system::error_category& sluice_category() noexcept;
 
-inline boost::system::error_code make_error_code(errc e) noexcept { return {static_cast<int>(e), sluice_category()}; }
+inline boost::system::error_code make_error_code(errc e) noexcept {
+  return {static_cast<int>(e), sluice_category()};
+}
 
 // An error with the words a person needs: what is wrong, where, what to do.
 struct Error {

@@ -24,13 +24,21 @@ class Log {
   Log named(std::string part) const { return {sink_, std::move(part), least_}; }
 
   template <typename... A>
-  void debug(fmt::format_string<A...> f, A&&... a) const { write(Level::debug, f, std::forward<A>(a)...); }
+  void debug(fmt::format_string<A...> f, A&&... a) const {
+    write(Level::debug, f, std::forward<A>(a)...);
+  }
   template <typename... A>
-  void info(fmt::format_string<A...> f, A&&... a) const { write(Level::info, f, std::forward<A>(a)...); }
+  void info(fmt::format_string<A...> f, A&&... a) const {
+    write(Level::info, f, std::forward<A>(a)...);
+  }
   template <typename... A>
-  void warn(fmt::format_string<A...> f, A&&... a) const { write(Level::warning, f, std::forward<A>(a)...); }
+  void warn(fmt::format_string<A...> f, A&&... a) const {
+    write(Level::warning, f, std::forward<A>(a)...);
+  }
   template <typename... A>
-  void error(fmt::format_string<A...> f, A&&... a) const { write(Level::error, f, std::forward<A>(a)...); }
+  void error(fmt::format_string<A...> f, A&&... a) const {
+    write(Level::error, f, std::forward<A>(a)...);
+  }
 
  private:
   template <typename... A>

@@ -19,20 +19,20 @@ struct TlsFiles {  // PEM; empty: none
 struct ListenerOptions {
   enum class Kind { mqtt, mqtts, ws, wss, unix_socket };
   Kind kind = Kind::mqtt;
-  std::string address;           // host part, or the socket's path
+  std::string address;  // host part, or the socket's path
   std::uint16_t port = 0;
-  std::string path = "/mqtt";    // WebSocket
-  bool anonymous = false;        // only accepted on loopback and Unix sockets
-  TlsFiles tls;                  // server certificate and key; ca: for client certificates
+  std::string path = "/mqtt";  // WebSocket
+  bool anonymous = false;      // only accepted on loopback and Unix sockets
+  TlsFiles tls;                // server certificate and key; ca: for client certificates
   enum class ClientCertificate { none, optional, required };
   ClientCertificate client_certificate = ClientCertificate::none;
-  std::string text;              // as written in the config, for messages
+  std::string text;  // as written in the config, for messages
 };
 
 struct ClientLimits {
-  double publishes_per_second = 0;      // 0: none; beyond it the connection is not read until the bucket refills
-  std::uint64_t bytes_per_second = 0;   // 0: none
-  std::uint16_t inflight = 1024;        // Receive Maximum granted
+  double publishes_per_second = 0;  // 0: none; beyond it the connection is not read until the bucket refills
+  std::uint64_t bytes_per_second = 0;  // 0: none
+  std::uint16_t inflight = 1024;       // Receive Maximum granted
   std::uint64_t packet_size = 1024 * 1024;
   std::uint64_t queue_bytes = 4 * 1024 * 1024;
   std::uint64_t queue_messages = 10'000;
@@ -41,8 +41,8 @@ struct ClientLimits {
 struct ProductOptions {
   std::string name;
   enum class Identity { gateway, own };
-  Identity identity = Identity::gateway;   // own: the device has its own certificate and lane
-  std::vector<std::string> may_publish;    // filters with {device} and {product}
+  Identity identity = Identity::gateway;  // own: the device has its own certificate and lane
+  std::vector<std::string> may_publish;   // filters with {device} and {product}
   std::vector<std::string> may_subscribe;
   ClientLimits limits;
 };
@@ -57,11 +57,11 @@ struct DeviceOptions {  // a device named in the file; others are added with slu
 struct FilterOptions {
   enum class Kind { none, on_change, deadband, sample };
   Kind kind = Kind::none;
-  std::string pointer;        // JSON pointer (RFC 6901) to the value
-  double deadband = 0;        // absolute change that passes
-  bool percent = false;       // deadband is in percent of the last value that passed
-  Duration interval{};        // sample: at most one in this time
-  Duration heartbeat{};       // on_change, deadband: pass at least one in this time; 0: none
+  std::string pointer;   // JSON pointer (RFC 6901) to the value
+  double deadband = 0;   // absolute change that passes
+  bool percent = false;  // deadband is in percent of the last value that passed
+  Duration interval{};   // sample: at most one in this time
+  Duration heartbeat{};  // on_change, deadband: pass at least one in this time; 0: none
 };
 
 struct BatchOptions {
@@ -73,42 +73,42 @@ struct BatchOptions {
 };
 
 struct RouteOptions {
-  std::string name;         // default: the match
-  std::string match;        // MQTT filter
+  std::string name;   // default: the match
+  std::string match;  // MQTT filter
   enum class Action { to, local, drop };
   Action action = Action::to;
-  std::string to;           // topic in the cloud, with {device} {product} {gateway} {topic} {1}..{9}
-  std::string rule;         // Basic Ingest: the rule's name; `to` is then the rest
+  std::string to;    // topic in the cloud, with {device} {product} {gateway} {topic} {1}..{9}
+  std::string rule;  // Basic Ingest: the rule's name; `to` is then the rest
   std::uint8_t priority = 5;
-  Duration ttl{};           // 0: none
+  Duration ttl{};  // 0: none
   BatchOptions batch;
   FilterOptions filter;
-  int line = 0;             // in the file, for messages
+  int line = 0;  // in the file, for messages
 };
 
 struct LaneQuotas {  // per connection to AWS IoT, facts of the AWS quota page
   double publishes_per_second = 100;
   std::uint64_t bytes_per_second = 512 * 1024;
   std::uint32_t inflight = 100;
-  double reserve = 0.2;     // share kept for commands, shadows and jobs
-  bool enforce = true;      // false: send as fast as the peer takes it
+  double reserve = 0.2;  // share kept for commands, shadows and jobs
+  bool enforce = true;   // false: send as fast as the peer takes it
 };
 
 struct CloudOptions {
-  std::string endpoint;     // host[:port]; port default 8883
+  std::string endpoint;  // host[:port]; port default 8883
   std::string region;
-  TlsFiles tls;             // the gateway's own identity; ca: the roots to trust
-  std::string alpn;         // "x-amzn-mqtt-ca" on port 443; empty: none
-  bool mqtt5 = true;        // falls back to 3.1.1 when refused
+  TlsFiles tls;       // the gateway's own identity; ca: the roots to trust
+  std::string alpn;   // "x-amzn-mqtt-ca" on port 443; empty: none
+  bool mqtt5 = true;  // falls back to 3.1.1 when refused
   Duration keep_alive = std::chrono::seconds(60);
   Duration connect_timeout = std::chrono::seconds(20);
   Duration backoff_first = std::chrono::seconds(1);
   Duration backoff_most = std::chrono::minutes(2);
   LaneQuotas quotas;
   bool live_first = true;
-  std::uint32_t poison_after = 3;   // connection deaths with the same message in flight before it is bisected
+  std::uint32_t poison_after = 3;  // connection deaths with the same message in flight before it is bisected
   std::vector<std::string> commands = {"cmd/{thing}/#"};  // filters subscribed on each lane, with {thing}
-  std::string command_to = "d/{device}/cmd/{rest}";  // local topic of a command
+  std::string command_to = "d/{device}/cmd/{rest}";       // local topic of a command
   Duration command_ttl = std::chrono::hours(24);
 };
 
@@ -125,13 +125,14 @@ struct ControlOptions {
 };
 
 struct Options {
-  std::string thing;        // the gateway's thing name and client id
+  std::string thing;  // the gateway's thing name and client id
   CloudOptions cloud;
   std::vector<ListenerOptions> listen;
   std::vector<ProductOptions> products;
   std::vector<DeviceOptions> devices;
-  std::filesystem::path certificates;  // directory with <device>.crt and <device>.key for devices with their own identity
-  std::string anonymous_product;       // product of clients that come in anonymously; empty: refused
+  std::filesystem::path
+      certificates;  // directory with <device>.crt and <device>.key for devices with their own identity
+  std::string anonymous_product;  // product of clients that come in anonymously; empty: refused
   std::vector<RouteOptions> routes;
   StoreConfig store;
   ControlOptions control;

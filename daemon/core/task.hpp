@@ -13,8 +13,8 @@ namespace sluice {
 
 // Runs body on the loop. `done` (may be empty) is called on the loop when it ends; `failed` tells whether an
 // exception ended it.
-void spawn(boost::asio::io_context& loop, Log log, std::string name, std::function<boost::asio::awaitable<void>()> body,
-           std::function<void(bool failed)> done = {});
+void spawn(boost::asio::io_context& loop, Log log, std::string name,
+           std::function<boost::asio::awaitable<void>()> body, std::function<void(bool failed)> done = {});
 
 // Suspends the calling coroutine; obeys the Clock, so virtual time works.
 boost::asio::awaitable<void> sleep_for(Clock& clock, Duration delay);

@@ -12,7 +12,8 @@ Clock::TimerId VirtualClock::call_at(MonoTime when, std::function<void()> fn) {
 }
 
 void VirtualClock::cancel(TimerId id) {
-  const auto it = std::find_if(pending_.begin(), pending_.end(), [id](const auto& p) { return p.first.second == id; });
+  const auto it =
+      std::find_if(pending_.begin(), pending_.end(), [id](const auto& p) { return p.first.second == id; });
   if (it != pending_.end()) pending_.erase(it);
 }
 
