@@ -10,7 +10,7 @@
 namespace sluice::cloud {
 namespace {
 
-constexpr std::size_t kMostUnpacked = 16 * 1024 * 1024;
+constexpr std::size_t kMostUnpacked = 16ULL * 1024 * 1024;
 constexpr std::string_view kZstdMagic = "\x28\xb5\x2f\xfd";
 
 std::optional<std::string> decompress(std::string_view payload) {
@@ -21,7 +21,7 @@ std::optional<std::string> decompress(std::string_view payload) {
   while (left != 0) {
     const std::size_t before = out.size();
     if (before >= kMostUnpacked) return std::nullopt;
-    out.resize(before + 64 * 1024);
+    out.resize(before + 64ULL * 1024);
     ZSTD_outBuffer buffer{out.data() + before, out.size() - before, 0};
     left = ZSTD_decompressStream(context.get(), &buffer, &in);
     out.resize(before + buffer.pos);

@@ -76,7 +76,7 @@ void ClientContext::set_thing_variables() {
   if (!same) return;
   if (!thing_->type.empty()) variables_.set(prefix + "ThingTypeName", {thing_->type});
   for (const auto& [name, value] : thing_->attributes)
-    variables_.set(prefix + "Attributes[" + name + "]", {value});
+    variables_.set(fmt::format("{}Attributes[{}]", prefix, name), {value});
 }
 
 bool ClientContext::may(std::string_view action, std::string_view kind, std::string_view name) {

@@ -216,11 +216,9 @@ mqtt::SubscribeVerdict CloudHost::may_subscribe(mqtt::Client& client, std::strin
   mqtt::SubscribeVerdict verdict;
   verdict.maximum_qos = 1;
   auto* context = context_of(client.client_id);
-  if (context == nullptr) {
-    verdict.reason = Reason::not_authorized;
-  } else if (const auto refusal = subscribe_refusal(filter)) {
+  if (const auto refusal = subscribe_refusal(filter)) {
     verdict.reason = refusal->reason;
-  } else if (!context->may("iot:Subscribe", "topicfilter", filter)) {
+  } else if (context == nullptr || !context->may("iot:Subscribe", "topicfilter", filter)) {
     verdict.reason = Reason::not_authorized;
   }
   if (verdict.reason != Reason::success) {

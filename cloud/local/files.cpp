@@ -11,7 +11,7 @@
 namespace sluice::cloud {
 
 result<std::string> read_file(const std::filesystem::path& path) {
-  constexpr std::uintmax_t kMost = 1024 * 1024;
+  constexpr std::uintmax_t kMost = 1024ULL * 1024;
   std::error_code ec;
   if (const auto size = std::filesystem::file_size(path, ec); ec || size > kMost) {
     return Error{errc::io, path.string() + ": " + (ec ? ec.message() : "larger than 1 MiB")};

@@ -14,16 +14,16 @@ namespace beast = boost::beast;
 namespace http = beast::http;
 using asio::ip::tcp;
 
-constexpr std::uint64_t kMostBody = 1024 * 1024;
+constexpr std::uint64_t kMostBody = 1024ULL * 1024;
 constexpr std::size_t kMostSessions = 64;
 constexpr auto kIdle = std::chrono::seconds(30);
 
 using Handler = std::function<HttpAnswer(const HttpRequest&)>;
 
 // Ends with the server: the handler is reached through a weak pointer.
-class Session : public std::enable_shared_from_this<Session> {
+class AdminSession : public std::enable_shared_from_this<AdminSession> {
  public:
-  Session(tcp::socket socket, std::weak_ptr<Handler> handler)
+  AdminSession(tcp::socket socket, std::weak_ptr<Handler> handler)
       : stream_(std::move(socket)), handler_(std::move(handler)) {}
 
   void read() {
@@ -80,7 +80,7 @@ class LoopbackServer final : public HttpServer {
       if (alive.expired() || ec == asio::error::operation_aborted) return;
       std::erase_if(sessions_, [](const auto& session) { return session.expired(); });
       if (!ec && sessions_.size() < kMostSessions) {
-        auto session = std::make_shared<Session>(std::move(socket), handler_);
+        auto session = std::make_shared<AdminSession>(std::move(socket), handler_);
         sessions_.push_back(session);
         session->read();
       }
@@ -90,7 +90,7 @@ class LoopbackServer final : public HttpServer {
 
   tcp::acceptor acceptor_;
   std::shared_ptr<Handler> handler_;
-  std::vector<std::weak_ptr<Session>> sessions_;
+  std::vector<std::weak_ptr<AdminSession>> sessions_;
 };
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "cloud/local/policy_condition.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/network_v4.hpp>
@@ -76,6 +78,20 @@ result<PolicyCondition> PolicyCondition::operator_named(std::string_view name) {
   return condition;
 }
 
+result<void> PolicyCondition::read_wanted(const nlohmann::json& wanted) {
+  for (const auto& value : wanted.is_array() ? wanted : nlohmann::json::array({wanted})) {
+    if (value.is_string()) {
+      wanted_.emplace_back(value.get_ref<const std::string&>());
+    } else if (value.is_boolean()) {
+      wanted_.emplace_back(value.get<bool>() ? "true" : "false");
+    } else {
+      return Error{errc::invalid_argument, "must be a string or a list of strings"};
+    }
+  }
+  if (wanted_.empty()) return Error{errc::invalid_argument, "has no values"};
+  return {};
+}
+
 result<std::vector<PolicyCondition>> PolicyCondition::parse(const nlohmann::json& block) {
   if (!block.is_object()) return Error{errc::invalid_argument, "Condition must be an object of operators"};
   std::vector<PolicyCondition> conditions;
@@ -87,18 +103,8 @@ result<std::vector<PolicyCondition>> PolicyCondition::parse(const nlohmann::json
     for (const auto& [key, wanted] : keys.items()) {
       PolicyCondition condition = *prototype;
       condition.key_ = key;
-      for (const auto& value : wanted.is_array() ? wanted : nlohmann::json::array({wanted})) {
-        if (value.is_string()) {
-          condition.wanted_.emplace_back(value.get_ref<const std::string&>());
-        } else if (value.is_boolean()) {
-          condition.wanted_.emplace_back(value.get<bool>() ? "true" : "false");
-        } else {
-          return Error{errc::invalid_argument,
-                       "Condition " + name + " " + key + " must be a string or a list of strings"};
-        }
-      }
-      if (condition.wanted_.empty()) {
-        return Error{errc::invalid_argument, "Condition " + name + " " + key + " has no values"};
+      if (auto done = condition.read_wanted(wanted); !done) {
+        return Error{done.error().code, fmt::format("Condition {} {} {}", name, key, done.error().text)};
       }
       conditions.push_back(std::move(condition));
     }

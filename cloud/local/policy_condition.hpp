@@ -27,6 +27,7 @@ class PolicyCondition {
   bool one_of(std::string_view value, const PolicyVariables& variables) const;
   bool matches(std::string_view value, const PolicyPattern& wanted, const PolicyVariables& variables) const;
   static result<PolicyCondition> operator_named(std::string_view name);
+  result<void> read_wanted(const nlohmann::json& wanted);
 
   Test test_ = Test::equals;
   Quantifier quantifier_ = Quantifier::none;

@@ -16,7 +16,7 @@
 namespace sluice::cloud {
 namespace {
 
-constexpr std::size_t kMostLines = 4096, kMostLineBytes = 8 * 1024 * 1024;
+constexpr std::size_t kMostLines = 4096, kMostLineBytes = 8ULL * 1024 * 1024;
 
 void field(const char* name, std::string_view value, std::string& out) {
   out += ",\"";

@@ -71,7 +71,7 @@ result<std::string> adopt_policy(const fs::path& directory, const std::string& g
   if (!text) return Error{errc::not_found, "no policy \"" + given + "\" in policies/ and no such file"};
   if (auto parsed = Policy::parse(*text); !parsed)
     return Error{parsed.error().code, given + ": " + parsed.error().text};
-  const std::string name = fs::path(given).stem().string();
+  std::string name = fs::path(given).stem().string();
   const fs::path target = directory / "policies" / (name + ".json");
   if (const auto there = read_file(target); there && *there == *text) return name;
   if (auto done = write_new_file(target, *text, 0644); !done) {

@@ -24,7 +24,7 @@ std::string stamp_of(const fs::path& path) {
 
 std::string text_or(const json& object, const char* name, std::string otherwise) {
   const auto it = object.find(name);
-  return it != object.end() && it->is_string() ? it->get<std::string>() : otherwise;
+  return it != object.end() && it->is_string() ? it->get<std::string>() : std::move(otherwise);
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ int choose_alpn(SSL*, const unsigned char** out, unsigned char* size, const unsi
 }  // namespace
 
 result<std::shared_ptr<ssl::context>> make_tls_context(const std::filesystem::path& directory, Things& things,
-                                                       Log log) {
+                                                       const Log& log) {
   auto context = std::make_shared<ssl::context>(ssl::context::tls_server);
   boost::system::error_code ec;
   const auto use = [&](const char* what, auto&& call) -> result<void> {

@@ -18,6 +18,6 @@ class Things;
 
 // things must outlive the context: it is asked in every handshake.
 result<std::shared_ptr<boost::asio::ssl::context>> make_tls_context(const std::filesystem::path& directory,
-                                                                    Things& things, Log log);
+                                                                    Things& things, const Log& log);
 
 }  // namespace sluice::cloud
