@@ -1,4 +1,5 @@
-// The versions that matter when something is wrong: ours, and of the libraries that hold the data and the secrets.
+// The versions that matter when something is wrong: ours, and of the libraries that hold the data and the
+// secrets.
 #include <fmt/format.h>
 #include <openssl/crypto.h>
 

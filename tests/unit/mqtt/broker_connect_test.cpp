@@ -119,9 +119,7 @@ TEST(BrokerConnect, TakesTheClientIdOfTheHostWhereTheClientSendsNone) {
   House house;
   house.host.verdict.client_id = "dev1";
   Peer a(house, Version::v311);
-  a.connect("", [](Connect& c) {
-    c.clean_start = false;
-  });
+  a.connect("", [](Connect& c) { c.clean_start = false; });
   EXPECT_EQ(a.hears(), "connack");
   EXPECT_EQ(house.host.told(), "connected dev1");
 }
