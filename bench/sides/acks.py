@@ -11,7 +11,7 @@ def measure(name, given, clients, window):
             gate = gateway(folder, cloud_port=1, tls=nobody(folder)).start()
             try:
                 return load.run("window", gate.port, clients=clients, window=window, seconds=given.seconds, size=200,
-                                topic="d/%c/temp")["acked_per_s"]
+                                topic="d/load-%c/temp")["acked_per_s"]
             finally:
                 gate.kill()
 
@@ -20,7 +20,7 @@ def measure(name, given, clients, window):
             mosquitto = Mosquitto(folder, ["max_inflight_messages 0"]).start()
             try:
                 return load.run("window", mosquitto.port, clients=clients, window=window, seconds=given.seconds, size=200,
-                                topic="d/%c/temp")["acked_per_s"]
+                                topic="d/load-%c/temp")["acked_per_s"]
             finally:
                 mosquitto.kill()
 

@@ -12,7 +12,7 @@ BATCHED = [{"match": "d/+/temp", "to": "dt/{device}/temp", "batch": {"format": "
 
 def fill(port, clients=50):
     begin = time.monotonic()
-    load.run("count", port, clients=clients, window=100, messages=READINGS // clients, payload="json", size=200, topic="d/%c/temp")
+    load.run("count", port, clients=clients, window=100, messages=READINGS // clients, payload="json", size=200, topic="d/load-%c/temp")
     return READINGS / (time.monotonic() - begin)
 
 
@@ -42,7 +42,7 @@ def backlog(name, given):
         sink.start()
         gate.start()
         begin = time.monotonic()
-        during = load.run("rate", gate.port, clients=20, rate=5000, seconds=3, size=200, topic="d/%c/temp")
+        during = load.run("rate", gate.port, clients=20, rate=5000, seconds=3, size=200, topic="d/load-%c/temp")
         wait_for("the backlog is drained", lambda: gate.totals()["queued"] == 0, seconds=300, every=0.05)
         drain = queued / (time.monotonic() - begin)
         drained_rss = gate.rss_kb("VmHWM") / 1024

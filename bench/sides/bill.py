@@ -17,7 +17,7 @@ def units_per_million(kind):
     with Folder() as folder:
         cloud = LocalCloud(folder, extra=["--log", "none"]).start()
         gate = gateway(folder, cloud.port, cloud.certificate("gw-test"), routes=[ROUTES[kind]]).start()
-        load.run("count", gate.port, clients=20, window=100, messages=READINGS // 20, payload="json", size=200, topic="d/%c/temp")
+        load.run("count", gate.port, clients=20, window=100, messages=READINGS // 20, payload="json", size=200, topic="d/load-%c/temp")
         wait_for("everything is delivered", lambda: gate.totals()["queued"] == 0, seconds=300, every=0.1)
         units = cloud.admin("GET", "/status")["metered_units"]
         gate.kill()
@@ -36,7 +36,7 @@ def written_per_reading(rate, seconds, **store):
     with Folder() as folder:
         gate = gateway(folder, cloud_port=1, tls=nobody(folder), **store).start()
         before, accepted = write_bytes(gate.process.pid), gate.totals()["accepted"]
-        load.run("rate", gate.port, clients=20, rate=rate, seconds=seconds, size=200, topic="d/%c/temp")
+        load.run("rate", gate.port, clients=20, rate=rate, seconds=seconds, size=200, topic="d/load-%c/temp")
         per_reading = (write_bytes(gate.process.pid) - before) / max(gate.totals()["accepted"] - accepted, 1)
         gate.kill()
     return per_reading

@@ -37,7 +37,7 @@ def footprint(name, given):
         for make in (lambda: gateway(folder, cloud_port=1, tls=nobody(folder)), lambda: Mosquitto(folder, ["max_inflight_messages 0"])):
             program = make().start()
             before = cpu_seconds(program.process.pid)
-            load.run("rate", program.port, clients=100, rate=1000, seconds=given.seconds, size=200, topic="d/%c/temp")
+            load.run("rate", program.port, clients=100, rate=1000, seconds=given.seconds, size=200, topic="d/load-%c/temp")
             shares.append((cpu_seconds(program.process.pid) - before) / given.seconds * 100)
             program.kill()
     result(f"{name}-cpu-1000", shares[0], shares[1], "%-of-one-core")

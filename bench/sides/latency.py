@@ -28,10 +28,10 @@ def latency(name, given):
         with Folder() as folder:
             disk50, disk99 = fsync_ms(folder)
             gate = gateway(folder, cloud_port=1, tls=nobody(folder)).start()
-            ours = load.run("rate", gate.port, clients=100, rate=rate, seconds=given.seconds, size=200, topic="d/%c/temp")
+            ours = load.run("rate", gate.port, clients=100, rate=rate, seconds=given.seconds, size=200, topic="d/load-%c/temp")
             gate.kill()
             mosquitto = Mosquitto(folder, ["max_inflight_messages 0"]).start()
-            peer = load.run("rate", mosquitto.port, clients=100, rate=rate, seconds=given.seconds, size=200, topic="d/%c/temp")
+            peer = load.run("rate", mosquitto.port, clients=100, rate=rate, seconds=given.seconds, size=200, topic="d/load-%c/temp")
             mosquitto.kill()
         for quantile in ("p50", "p99", "p99_9"):
             result(f"{name}-{rate}-{quantile}", ours[f"{quantile}_ms"], peer[f"{quantile}_ms"], "ms",

@@ -13,7 +13,7 @@ READINGS = 50_000
 
 
 def say(port):
-    return load.run("count", port, clients=10, window=20, messages=READINGS // 10, payload="json", size=200, topic="d/%c/temp")["acked"]
+    return load.run("count", port, clients=10, window=20, messages=READINGS // 10, payload="json", size=200, topic="d/load-%c/temp")["acked"]
 
 
 class Door:

@@ -25,7 +25,7 @@ class Counter:
 def carry(gate_port, sink, readings, clients=20):
     counter = Counter(sink, readings)
     begin = time.monotonic()
-    load.run("count", gate_port, clients=clients, window=100, messages=readings // clients, payload="json", size=200, topic="d/%c/temp")
+    load.run("count", gate_port, clients=clients, window=100, messages=readings // clients, payload="json", size=200, topic="d/load-%c/temp")
     counter.wait()
     return readings / (time.monotonic() - begin)
 
