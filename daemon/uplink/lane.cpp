@@ -94,6 +94,7 @@ Lane::Lane(Shared& shared, LaneId id, std::string thing, TlsFiles tls)
       timer_(shared.clock),
       watchdog_(shared.clock),
       again_(shared.clock),
+      certificate_(shared.clock),
       mqtt5_(shared.cloud.mqtt5) {}
 
 void Lane::enter(State state) {
@@ -217,6 +218,26 @@ void Lane::run() {
   logged_.clear();
   enter(State::connected);
   sender_.up(*link_, granted_);
+  watch_certificate();
+}
+
+// A connection may live for weeks; its certificate's end must not come as a surprise.
+void Lane::watch_certificate() {
+  if (granted_.certificate_expires == 0) return;
+  const auto wall =
+      std::chrono::duration_cast<std::chrono::seconds>(shared_.clock.wall().time_since_epoch()).count();
+  const auto days = (granted_.certificate_expires - wall) / 86'400;
+  int due = 0;
+  for (const int threshold : {30, 7, 1}) {
+    if (days < threshold) due = threshold;
+  }
+  if (due == 0) warned_days_ = 0;
+  if (due != 0 && (warned_days_ == 0 || due < warned_days_)) {
+    warned_days_ = due;
+    log_.warn("the certificate {} expires in {} days; renew it, the new file is used at the next connect",
+              options_.tls.certificate.string(), std::max<std::int64_t>(days, 0));
+  }
+  certificate_.start(1h, [this] { watch_certificate(); });
 }
 
 void Lane::lost(const Loss& loss) {
@@ -230,6 +251,7 @@ void Lane::down(std::string words, bool blame) {
   watchdog_.cancel();
   timer_.cancel();
   again_.cancel();
+  certificate_.cancel();
   sender_.down(blame);
   if (state_ == State::subscribing || state_ == State::connected) {
     ++losses_;
@@ -265,6 +287,7 @@ void Lane::stop(std::function<void()> closed) {
   timer_.cancel();
   watchdog_.cancel();
   again_.cancel();
+  certificate_.cancel();
   sender_.down(false);
   enter(State::stopped);
   if (!link_) {

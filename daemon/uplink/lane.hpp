@@ -61,6 +61,7 @@ class Lane final : public LinkEvents, public std::enable_shared_from_this<Lane> 
   void subscribe_next();
   void subscribe_again_later();
   void run();
+  void watch_certificate();
   TlsFiles tls() const;
 
   Shared& shared_;
@@ -70,7 +71,8 @@ class Lane final : public LinkEvents, public std::enable_shared_from_this<Lane> 
   Log log_;
   Sender sender_;
   Backoff backoff_;
-  Timer timer_, watchdog_, again_;
+  Timer timer_, watchdog_, again_, certificate_;
+  int warned_days_ = 0;  // the last threshold told; 0: none
 
   State state_ = State::stopped;
   MonoTime since_{}, last_connect_{};

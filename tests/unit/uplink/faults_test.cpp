@@ -138,6 +138,22 @@ TEST_F(F16Tls, KeepsReadingsAndTellsTheReasonAndConnectsWhenItIsMended) {
   }
 }
 
+TEST_F(F16Tls, WarnsThirtySevenAndOneDaysBeforeItsCertificateExpires) {
+  std::vector<std::string> warnings;
+  log = Log(std::make_shared<const Log::Sink>([&](Level level, std::string_view, std::string_view line) {
+              if (level == Level::warning) warnings.emplace_back(line);
+            }),
+            "uplink");
+  const auto now = std::chrono::duration_cast<std::chrono::seconds>(clock.wall().time_since_epoch()).count();
+  cloud.granted.certificate_expires = now + 40 * 86'400;
+  start();
+  pass(std::chrono::hours(24 * 39 + 12), 10min);
+  ASSERT_EQ(warnings.size(), 3U);
+  EXPECT_NE(warnings[0].find("expires in 29 days"), std::string::npos) << warnings[0];
+  EXPECT_NE(warnings[1].find("expires in 6 days"), std::string::npos) << warnings[1];
+  EXPECT_NE(warnings[2].find("expires in 0 days"), std::string::npos) << warnings[2];
+}
+
 using F17Throttle = UplinkTest;
 
 TEST_F(F17Throttle, NeverSendsMoreThanTheQuotaWithItsReserve) {
