@@ -125,6 +125,7 @@ void Session::subscribe(const std::vector<std::string>& filters) {
   MQTTAsync_responseOptions call = MQTTAsync_responseOptions_initializer;
   set_subscribe_callbacks(call);
   std::vector<char*> names;
+  names.reserve(filters.size());
   for (const auto& filter : filters) names.push_back(const_cast<char*>(filter.c_str()));  // copied by Paho
   std::vector<int> qos(filters.size(), 1);
   filters_asked_ = static_cast<int>(filters.size());
@@ -158,6 +159,7 @@ void Session::set_subscribe_callbacks(MQTTAsync_responseOptions& call) {
   call.onSuccess = [](void* context, MQTTAsync_successData* data) {
     auto* self = static_cast<Session*>(context);
     std::vector<std::uint8_t> reasons;
+    reasons.reserve(static_cast<std::size_t>(self->filters_asked_));
     // The union holds a list only when several were asked for.
     for (int i = 0; i < self->filters_asked_; ++i) {
       reasons.push_back(
