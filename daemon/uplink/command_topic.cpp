@@ -56,6 +56,7 @@ bool matches(std::string_view filter, std::string_view topic) {
 
 std::vector<std::string> command_filters(const CloudOptions& options, std::string_view thing) {
   std::vector<std::string> out;
+  out.reserve(options.commands.size());
   for (const auto& filter : options.commands) out.push_back(filled(filter, {{"thing", thing}}));
   return out;
 }
