@@ -16,16 +16,16 @@ bool has_wildcard(std::string_view filter) { return filter.find_first_of("+#") !
 SubscribeVerdict Engine::judge(Session& session, const Subscribe& packet, const SubscribeEntry& entry) {
   SubscribeVerdict verdict;
   const bool shared = split_shared(entry.filter).has_value();
-  if (options_.maximum_filters_per_subscribe != 0 &&
-      packet.entries.size() > options_.maximum_filters_per_subscribe) {
+  const bool too_many_filters = options_.maximum_filters_per_subscribe != 0 &&
+                                packet.entries.size() > options_.maximum_filters_per_subscribe;
+  const bool too_many_subscriptions = session.subscriptions.size() >= options_.maximum_subscriptions &&
+                                      !session.find_subscription(entry.filter);
+  if (too_many_filters || too_many_subscriptions) {
     verdict.reason = Reason::quota_exceeded;
   } else if (shared && !options_.shared_available) {
     verdict.reason = Reason::shared_subscriptions_not_supported;
   } else if (has_wildcard(entry.filter) && !options_.wildcard_available) {
     verdict.reason = Reason::wildcard_subscriptions_not_supported;
-  } else if (session.subscriptions.size() >= options_.maximum_subscriptions &&
-             !session.find_subscription(entry.filter)) {
-    verdict.reason = Reason::quota_exceeded;
   } else {
     verdict = host_.may_subscribe(session.client, entry.filter, entry.qos);
   }

@@ -140,8 +140,9 @@ void check_routes(Options& options, Findings& findings) {
     if (route.name.empty()) route.name = route.match;
     if (route.name.size() > 256) findings.problem(key + ".name", "at most 256 bytes");
     if (!names.emplace(route.name, i).second && !route.name.empty()) {
+      const std::string named_by = key + ".name";
       findings.problem(
-          key + (findings.has(key + ".name") ? ".name" : ".match"),
+          findings.has(named_by) ? named_by : key + ".match",
           fmt::format("'{}' is the name of routes[{}] already; give each route a name of its own", route.name,
                       names[route.name]));
     }

@@ -28,7 +28,7 @@ std::string user(uid_t uid) {
 
 std::string ownership(const std::filesystem::path& path) {
   struct stat st{};
-  const auto self = fmt::format("this process is {}", user(::geteuid()));
+  auto self = fmt::format("this process is {}", user(::geteuid()));
   if (::stat(path.c_str(), &st) != 0) return self;
   return fmt::format("{} is owned by {}, mode {:04o}; {}", path.string(), user(st.st_uid), st.st_mode & 07777,
                      self);

@@ -44,7 +44,8 @@ void Tail::remove(ChunkId id) {
   if (at == chunks.end() || (*at)->sequence != sequence_of(id)) return;
   bytes_ -= cost(**at);
   chunks.erase(at);
-  if (++gone_in_order_ > 1024 && gone_in_order_ > order_.size() / 2) {
+  ++gone_in_order_;
+  if (gone_in_order_ > 1024 && gone_in_order_ > order_.size() / 2) {
     std::erase_if(order_, [this](ChunkId old) {
       const auto& line = lines_.at(queue_of(old)).chunks;
       const auto found = find(line, sequence_of(old));

@@ -188,6 +188,8 @@ def test_a_command_of_the_cloud_reaches_the_device(house):
     client.loop_start()
     client.subscribe(f"d/{device}/cmd/#", qos=1)
     assert subscribed.wait(10)
+    # The cloud forgets what it says to nobody: the lane must have subscribed.
+    wait_for("the lane is up", lambda: house.gateway.ctl("status")["lanes"][0]["state"] == "connected")
     house.cloud.admin("POST", "/publish", {"topic": f"cmd/gw-test/{device}/led", "text": "on", "qos": 1})
     topic, payload = got.get(timeout=10)
     assert (topic, payload) == (f"d/{device}/cmd/led", b"on")
