@@ -8,24 +8,6 @@
 namespace sluice::mqtt {
 namespace {
 
-// The levels of a topic or filter, one after the other; an empty topic has one empty level.
-class Levels {
- public:
-  explicit Levels(std::string_view text) : rest_(text) {}
-  bool next(std::string_view& level) {
-    if (done_) return false;
-    const auto slash = rest_.find('/');
-    level = rest_.substr(0, slash);
-    done_ = slash == std::string_view::npos;
-    if (!done_) rest_.remove_prefix(slash + 1);
-    return true;
-  }
-
- private:
-  std::string_view rest_;
-  bool done_ = false;
-};
-
 std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
   std::uint64_t x = (a ^ b) * 0x9e3779b97f4a7c15ULL;
   x ^= x >> 32;

@@ -9,27 +9,6 @@
 namespace sluice::device {
 namespace {
 
-// The next level of a topic or filter; false when there is none left.
-class Levels {
- public:
-  explicit Levels(std::string_view text) : rest_(text) {}
-  bool next(std::string_view& level) {
-    if (done_) return false;
-    const auto slash = rest_.find('/');
-    level = rest_.substr(0, slash);
-    if (slash == rest_.npos) {
-      done_ = true;
-    } else {
-      rest_.remove_prefix(slash + 1);
-    }
-    return true;
-  }
-
- private:
-  std::string_view rest_;
-  bool done_ = false;
-};
-
 void replace_all(std::string& text, std::string_view what, std::string_view with) {
   for (auto at = text.find(what); at != text.npos; at = text.find(what, at + with.size())) {
     text.replace(at, what.size(), with);
@@ -66,7 +45,7 @@ bool valid_device_id(std::string_view id) {
 }
 
 bool filter_covers(std::string_view allowed, std::string_view requested) {
-  Levels left(allowed), right(requested);
+  mqtt::Levels left(allowed), right(requested);
   std::string_view a, r;
   for (bool first = true;; first = false) {
     const bool has_a = left.next(a), has_r = right.next(r);
