@@ -223,10 +223,11 @@ void QueueStore::close() {
   // The batch in flight, then the open one, which may hold the last acknowledgements. A full disk gets one
   // more chance.
   for (int i = 0; i < 4 && !failed_; ++i) {
-    if (in_flight_) {
-      submit();
-    } else {
+    // The end of one commit hands the next batch over by itself: a job that is under way must not go twice.
+    if (!in_flight_) {
       hand_over();
+    } else if (!busy_) {
+      submit();
     }
     worker_.settle();
   }

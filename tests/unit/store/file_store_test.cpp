@@ -334,6 +334,7 @@ TEST(FileStore, ClosesInTheMiddleOfEverything) {
   house.turn();
   house.open();
   EXPECT_EQ(house.payloads().size(), 101U);
+  EXPECT_EQ(house.store->totals().accepted, 101U);  // no batch went twice
 }
 
 TEST(FileStore, ManyLanesAtOnce) {
