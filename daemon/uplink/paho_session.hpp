@@ -69,20 +69,20 @@ class Courier {
   std::thread thread_;
 };
 
-// What all links share. While `placeholder` exists Paho keeps its threads between connections.
+// What all links share. While `keeper` exists Paho keeps its threads between connections.
 struct Pool {
   Pool(boost::asio::io_context& the_loop, Clock& the_clock, Log the_log)
       : loop(the_loop), clock(the_clock), log(std::move(the_log)) {
-    MQTTAsync_create(&placeholder, "tcp://127.0.0.1:1", "placeholder", MQTTCLIENT_PERSISTENCE_NONE, nullptr);
+    MQTTAsync_create(&keeper, "tcp://127.0.0.1:1", "keeper", MQTTCLIENT_PERSISTENCE_NONE, nullptr);
   }
   ~Pool() {
     workers.reset();
-    MQTTAsync_destroy(&placeholder);
+    MQTTAsync_destroy(&keeper);
   }
   boost::asio::io_context& loop;
   Clock& clock;
   Log log;
-  MQTTAsync placeholder = nullptr;
+  MQTTAsync keeper = nullptr;
   Courier courier;
   std::unique_ptr<Workers> workers = std::make_unique<Workers>(kWorkers);
 };
