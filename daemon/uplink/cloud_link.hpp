@@ -22,7 +22,7 @@ namespace sluice::uplink {
 struct LinkOptions {
   std::string host;
   std::uint16_t port = 8883;
-  bool plain = false;  // no TLS: only for measurements on one machine (endpoint tcp://…)
+  bool plain = false;  // no TLS: for the tests of a link; no configuration can ask for it
   std::string client_id;
   TlsFiles tls;
   std::string alpn;

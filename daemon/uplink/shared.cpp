@@ -38,14 +38,12 @@ const BatchOptions* Shared::batching(NameId route) {
 }
 
 result<void> parse_endpoint(const std::string& endpoint, LinkOptions& out) {
-  std::string_view text = endpoint;
-  out.plain = text.starts_with("tcp://");
-  if (out.plain) text.remove_prefix(6);
+  const std::string_view text = endpoint;
   if (text.empty()) {
     return Error{errc::invalid_argument,
                  "cloud.endpoint is not set: nothing can be sent; readings wait on disk"};
   }
-  out.port = out.plain ? 1883 : 8883;
+  out.port = 8883;
   const auto colon = text.rfind(':');
   const auto bracket = text.rfind(']');
   auto host = text;

@@ -56,7 +56,7 @@ struct Shared {
   std::vector<bool> known_;
 };
 
-// `host`, `host:port`, `[v6]:port`; tcp:// before it: no TLS. Error: what is wrong with it.
+// `host`, `host:port`, `[v6]:port`. Error: what is wrong with it.
 result<void> parse_endpoint(const std::string& endpoint, LinkOptions& out);
 
 }  // namespace sluice::uplink
