@@ -47,21 +47,14 @@ asio::awaitable<Code> handshake(Stream& stream, const std::string& host) {
   co_return failed;
 }
 
-// Stream: tcp::socket or beast::ssl_stream<tcp::socket>.
+// What every wire is: a stream of Asio's kind over a TCP socket.
 template <typename Stream>
-class PlainWire final : public Wire {
+class StreamWire : public Wire {
  public:
   template <typename... A>
-  PlainWire(asio::io_context& loop, const Url& url, A&&... more)
+  StreamWire(asio::io_context& loop, const Url& url, A&&... more)
       : loop_(loop), url_(url), stream_(loop, std::forward<A>(more)...) {}
 
-  asio::awaitable<Code> connect() override {
-    auto failed = co_await connect_tcp(loop_, beast::get_lowest_layer(stream_), url_);
-    if constexpr (!std::is_same_v<Stream, tcp::socket>) {
-      if (!failed) failed = co_await handshake(stream_, url_.host);
-    }
-    co_return failed;
-  }
   asio::awaitable<Code> read(std::string& into) override {
     const auto before = into.size();
     into.resize(before + kReadSize);
@@ -70,64 +63,62 @@ class PlainWire final : public Wire {
     into.resize(before + size);
     co_return failed;
   }
-  asio::awaitable<Code> write(asio::const_buffer bytes) override {
-    auto [failed, size] = co_await asio::async_write(stream_, bytes, kAwait);
-    co_return failed;
-  }
   void close() override {
     Code ignored;
     beast::get_lowest_layer(stream_).close(ignored);
   }
 
- private:
+ protected:
+  // TCP, then TLS if `below` (the stream itself, or what a WebSocket runs over) has it.
+  template <typename Below>
+  asio::awaitable<Code> connect_below(Below& below) {
+    auto failed = co_await connect_tcp(loop_, beast::get_lowest_layer(stream_), url_);
+    if constexpr (!std::is_same_v<Below, tcp::socket>) {
+      if (!failed) failed = co_await handshake(below, url_.host);
+    }
+    co_return failed;
+  }
+
   asio::io_context& loop_;
   Url url_;
   Stream stream_;
 };
 
+// Stream: tcp::socket or beast::ssl_stream<tcp::socket>.
+template <typename Stream>
+class PlainWire final : public StreamWire<Stream> {
+ public:
+  using StreamWire<Stream>::StreamWire;
+
+  asio::awaitable<Code> connect() override { return this->connect_below(this->stream_); }
+  asio::awaitable<Code> write(asio::const_buffer bytes) override {
+    auto [failed, size] = co_await asio::async_write(this->stream_, bytes, kAwait);
+    co_return failed;
+  }
+};
+
 // 6: MQTT in binary frames, subprotocol "mqtt"; frame borders mean nothing.
 template <typename Below>
-class WebSocketWire final : public Wire {
+class WebSocketWire final : public StreamWire<beast::websocket::stream<Below>> {
  public:
-  template <typename... A>
-  WebSocketWire(asio::io_context& loop, const Url& url, A&&... more)
-      : loop_(loop), url_(url), stream_(loop, std::forward<A>(more)...) {}
+  using StreamWire<beast::websocket::stream<Below>>::StreamWire;
 
   asio::awaitable<Code> connect() override {
-    auto failed = co_await connect_tcp(loop_, beast::get_lowest_layer(stream_), url_);
-    if constexpr (!std::is_same_v<Below, tcp::socket>) {
-      if (!failed) failed = co_await handshake(stream_.next_layer(), url_.host);
-    }
+    auto& stream = this->stream_;
+    const auto failed = co_await this->connect_below(stream.next_layer());
     if (failed) co_return failed;
-    stream_.binary(true);
-    stream_.set_option(beast::websocket::stream_base::decorator([](beast::websocket::request_type& request) {
+    stream.binary(true);
+    stream.set_option(beast::websocket::stream_base::decorator([](beast::websocket::request_type& request) {
       request.set(beast::http::field::sec_websocket_protocol, "mqtt");
     }));
-    const auto host = url_.host + ":" + url_.port;
-    auto [refused] = co_await stream_.async_handshake(host, url_.path, kAwait);
+    const auto host = this->url_.host + ":" + this->url_.port;
+    auto [refused] = co_await stream.async_handshake(host, this->url_.path, kAwait);
     co_return refused;
   }
-  asio::awaitable<Code> read(std::string& into) override {
-    const auto before = into.size();
-    into.resize(before + kReadSize);
-    auto [failed, size] =
-        co_await stream_.async_read_some(asio::buffer(into.data() + before, kReadSize), kAwait);
-    into.resize(before + size);
-    co_return failed;
-  }
   asio::awaitable<Code> write(asio::const_buffer bytes) override {
-    auto [failed, size] = co_await stream_.async_write(bytes, kAwait);
+    auto [failed, size] = co_await this->stream_.async_write(bytes, kAwait);
     co_return failed;
   }
-  void close() override {
-    Code ignored;
-    beast::get_lowest_layer(stream_).close(ignored);
-  }
-
- private:
-  asio::io_context& loop_;
-  Url url_;
-  beast::websocket::stream<Below> stream_;
 };
 
 }  // namespace
