@@ -86,10 +86,16 @@ void QueueStore::finish(Outcome outcome, Ticket ticket) {
 
   const auto job = std::exchange(in_flight_, nullptr);
   const std::unordered_set<ChunkId> ended(outcome.gone.begin(), outcome.gone.end());
+  // Of what was added, not of how the depths changed: the same commit may have forgotten more than it brought.
+  std::vector<LaneId> lanes;
   for (auto& chunk : job->chunks) {
+    lanes.push_back(lane_of(chunk->queue));
     if (!ended.contains(chunk->id())) tail_.add(std::move(chunk));
   }
-  for (auto& chunk : outcome.added) tail_.add(chunk);
+  for (auto& chunk : outcome.added) {
+    lanes.push_back(lane_of(chunk->queue));
+    tail_.add(chunk);
+  }
   committed_ = ticket;
   ++commits_;
   last_commit_ = clock_.now();
@@ -115,10 +121,6 @@ void QueueStore::finish(Outcome outcome, Ticket ticket) {
   if (open_.job().lazy) later();  // its timer may have run out meanwhile
   if (!chores_timer_.pending()) plan_chores(1s);
 
-  std::vector<LaneId> lanes;
-  for (const auto& [queue, change] : outcome.delta.depths) {
-    if (change.count > 0) lanes.push_back(lane_of(queue));
-  }
   std::sort(lanes.begin(), lanes.end());
   lanes.erase(std::unique(lanes.begin(), lanes.end()), lanes.end());
   const auto tell = [this, ticket, lanes = std::move(lanes), job] {

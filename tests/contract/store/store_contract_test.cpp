@@ -47,6 +47,20 @@ TEST_P(StoreContract, NamesTheLanesThatGotNewRecords) {
   EXPECT_EQ(announced_.size(), 2U);
 }
 
+TEST_P(StoreContract, NamesALaneAlsoWhenTheSameCommitForgotMoreThanItBrought) {
+  open();
+  for (int i = 0; i < 3; ++i) add("old", 3);
+  turn();
+  const auto old = read({.lane = 3}).keys;
+  lanes_.clear();
+  add("new", 3);
+  store_->delivered(old);
+  turn();
+  EXPECT_EQ(lanes_, std::vector<LaneId>{3});
+  settle();
+  EXPECT_EQ(read({.lane = 3}).payloads, Payloads{"new"});
+}
+
 TEST_P(StoreContract, ReadsEachLaneAndPriorityInOrderOfCommit) {
   open();
   for (int i = 0; i < 5; ++i) {
