@@ -15,7 +15,7 @@ ROUTES = {
 
 def units_per_million(kind):
     with Folder() as folder:
-        cloud = LocalCloud(folder, extra=["--log", "none"]).start()
+        cloud = LocalCloud(folder, log=False).start()
         gate = gateway(folder, cloud.port, cloud.certificate("gw-test"), routes=[ROUTES[kind]]).start()
         load.run("count", gate.port, clients=20, window=100, messages=READINGS // 20, payload="json", size=200, topic="d/load-%c/temp")
         wait_for("everything is delivered", lambda: gate.totals()["queued"] == 0, seconds=300, every=0.1)

@@ -12,8 +12,9 @@ const Decision& DecisionCache::get(const RouteTable& table, const DeviceRef& dev
     return long_;
   }
   const auto hash = (std::hash<std::string_view>{}(topic) ^ (device.name * kGolden)) * kGolden;
-  const auto first = static_cast<std::size_t>(hash >> 32) % (kCachedDecisions / 2) * 2;
-  Entry *a = &entries_[first], *b = &entries_[first + 1];
+  auto& set = sets_[static_cast<std::size_t>(hash >> 32) % sets_.size()];
+  if (!set) set = std::make_unique<std::array<Entry, 2>>();
+  Entry *a = &(*set)[0], *b = &(*set)[1];
   if (!holds(*a, device, topic)) {
     if (holds(*b, device, topic)) {
       std::swap(a, b);

@@ -1,10 +1,12 @@
 // What was decided for the topics seen last, so that the hot path neither matches filters nor builds strings.
-// A fixed table, two places for each hash; the place used longer ago gives way. Its strings keep their
-// capacity: once warm, it does not allocate.
+// A fixed table of sets, two places each; the place used longer ago gives way. A set is made on first use, so
+// that a quiet gateway stays small; its strings keep their capacity: once warm, the cache does not allocate.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -18,7 +20,7 @@ inline constexpr std::size_t kLongestCachedTopic =
 
 class DecisionCache {
  public:
-  DecisionCache() : entries_(kCachedDecisions) {}
+  DecisionCache() : sets_(kCachedDecisions / 2) {}
 
   // The decision of `table`, from the cache or made now. Valid until the next call.
   const Decision& get(const RouteTable& table, const DeviceRef& device, std::string_view topic);
@@ -41,7 +43,7 @@ class DecisionCache {
            entry.product == device.product && entry.id == device.id;
   }
 
-  std::vector<Entry> entries_;
+  std::vector<std::unique_ptr<std::array<Entry, 2>>> sets_;
   Decision long_;  // for topics that are not cached
   std::uint64_t generation_ = 1, hits_ = 0, misses_ = 0;
 };

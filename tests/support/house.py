@@ -92,7 +92,7 @@ class Program:
 
 
 class LocalCloud(Program):
-    def __init__(self, folder, things=("gw-test",), quotas="off", extra=()):
+    def __init__(self, folder, things=("gw-test",), quotas="off", extra=(), log=True):
         folder = pathlib.Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         super().__init__(folder / "local-cloud.out")
@@ -100,6 +100,7 @@ class LocalCloud(Program):
         self.received_log = folder / "received.ndjson"
         self.port, self.admin_port = free_port(), free_port()
         self.quotas, self.extra = quotas, list(extra)
+        self.log_to = self.received_log if log else "none"
         subprocess.run([LOCAL_CLOUD, "--dir", self.dir, "--init"], check=True, capture_output=True)
         for thing in things:
             self.add_thing(thing)
@@ -109,7 +110,7 @@ class LocalCloud(Program):
 
     def start(self):
         self.spawn([LOCAL_CLOUD, "--dir", self.dir, "--listen", f"127.0.0.1:{self.port}", "--admin",
-                    f"127.0.0.1:{self.admin_port}", "--quotas", self.quotas, "--log", self.received_log, *self.extra])
+                    f"127.0.0.1:{self.admin_port}", "--quotas", self.quotas, "--log", self.log_to, *self.extra])
         wait_for("the local cloud listens", lambda: accepts(self.port) and accepts(self.admin_port))
         return self
 
