@@ -52,9 +52,9 @@ int run(int argc, char** argv) {
   }
   const auto& parsed = *loaded;
   if (!parsed.warnings.empty())
-    fmt::print(stderr, "{}", sluice::config::format_problems(file, parsed.warnings));
+    fmt::print(stderr, "warnings:\n{}", sluice::config::format_problems(file, parsed.warnings));
   if (!parsed.problems.empty()) {
-    fmt::print(stderr, "{}", sluice::config::format_problems(file, parsed.problems));
+    fmt::print(stderr, "problems:\n{}", sluice::config::format_problems(file, parsed.problems));
     return sluice::exit_code::config;
   }
   if (given.contains("check")) {
