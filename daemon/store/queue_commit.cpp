@@ -86,7 +86,8 @@ void QueueStore::finish(Outcome outcome, Ticket ticket) {
 
   const auto job = std::exchange(in_flight_, nullptr);
   const std::unordered_set<ChunkId> ended(outcome.gone.begin(), outcome.gone.end());
-  // Of what was added, not of how the depths changed: the same commit may have forgotten more than it brought.
+  // Of what was added, not of how the depths changed: the same commit may have forgotten more than it
+  // brought.
   std::vector<LaneId> lanes;
   for (auto& chunk : job->chunks) {
     lanes.push_back(lane_of(chunk->queue));
