@@ -157,12 +157,10 @@ void Lane::connect() {
   tried_ = true;
   last_connect_ = shared_.clock.now();
   options_.client_id = thing_;
-  options_.tls = tls();
+  options_.tls.files = tls();
   options_.alpn = shared_.cloud.alpn;
   options_.mqtt5 = mqtt5_;
-  options_.keep_alive = keep_alive_ = shared_.cloud.keep_alive;
-  if (keep_alive_cap_ != Duration::zero())
-    options_.keep_alive = std::min(options_.keep_alive, keep_alive_cap_);
+  options_.keep_alive = shared_.cloud.keep_alive;
   options_.connect_timeout = shared_.cloud.connect_timeout;
   watchdog_.start(options_.connect_timeout * 2 + kLinkGrace, [this] {
     down("connecting did not end in time; is the resolver of this machine stuck?", false);
@@ -195,13 +193,6 @@ void Lane::connected(const Granted& granted) {
   granted_ = granted;
   closed_in_a_row_ = 0;
   ++connects_;
-  const Duration server = std::chrono::seconds(granted.server_keep_alive);
-  if (server > Duration::zero() && server < options_.keep_alive) {
-    // Paho keeps to what it was told at CONNECT; pinging later than the server allows would cost the
-    // connection.
-    keep_alive_cap_ = server;
-    return down("reconnecting with the keep-alive that the server asks for", false);
-  }
   backoff_.up(shared_.clock.now());
   command_trouble_.clear();
   filters_ = command_filters(shared_.cloud, thing_);
@@ -235,7 +226,7 @@ void Lane::watch_certificate() {
   if (due != 0 && (warned_days_ == 0 || due < warned_days_)) {
     warned_days_ = due;
     log_.warn("the certificate {} expires in {} days; renew it, the new file is used at the next connect",
-              options_.tls.certificate.string(), std::max<std::int64_t>(days, 0));
+              options_.tls.files.certificate.string(), std::max<std::int64_t>(days, 0));
   }
   certificate_.start(1h, [this] { watch_certificate(); });
 }
@@ -268,13 +259,10 @@ void Lane::use_options(const TlsFiles& tls_files) {
   sender_.use_options();
   LinkOptions wanted;
   const bool usable = parse_endpoint(shared_.cloud.endpoint, wanted).has_value();
-  const auto same_files = [](const TlsFiles& a, const TlsFiles& b) {
-    return a.certificate == b.certificate && a.key == b.key && a.ca == b.ca;
-  };
   tls_ = tls_files;
   const bool same = usable && wanted.host == options_.host && wanted.port == options_.port &&
-                    wanted.plain == options_.plain && same_files(tls(), options_.tls) &&
-                    shared_.cloud.alpn == options_.alpn && keep_alive_ == shared_.cloud.keep_alive &&
+                    wanted.plain == options_.plain && tls() == options_.tls.files &&
+                    shared_.cloud.alpn == options_.alpn && options_.keep_alive == shared_.cloud.keep_alive &&
                     command_filters(shared_.cloud, thing_) == filters_;
   const bool up = state_ == State::connected || state_ == State::subscribing;
   if ((up && same) || state_ == State::stopped) return;

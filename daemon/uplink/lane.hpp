@@ -49,6 +49,7 @@ class Lane final : public LinkEvents, public std::enable_shared_from_this<Lane> 
   void published(std::span<const Puback> acks) override { sender_.published(acks); }
   void subscribed(std::span<const std::uint8_t> reasons) override;
   void message(Incoming&& message) override;
+  void writable() override { sender_.writable(); }
 
  private:
   void enter(State state);
@@ -77,8 +78,6 @@ class Lane final : public LinkEvents, public std::enable_shared_from_this<Lane> 
   State state_ = State::stopped;
   MonoTime since_{}, last_connect_{};
   bool tried_ = false, abandoned_ = false;
-  Duration keep_alive_{};      // as configured at the last connect
-  Duration keep_alive_cap_{};  // what the server granted when it was less than ours; 0: none
   std::unique_ptr<CloudLink> link_;
   LinkOptions options_;  // of the current or last attempt
   Granted granted_;

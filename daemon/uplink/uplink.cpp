@@ -105,8 +105,7 @@ class Lanes final : public Uplink {
                                     kLeastReadAhead, kMostReadAhead);
   }
 
-  // A lane lives on until nothing can come from its link any more: a command that Paho is about to
-  // acknowledge must still find its way into the store.
+  // A lane lives on until its link has said goodbye.
   void let_go(const std::shared_ptr<Lane>& lane) {
     ++closing_;
     std::erase_if(leaving_, [](const auto& gone) { return gone.expired(); });
@@ -159,7 +158,7 @@ class Lanes final : public Uplink {
 
 std::unique_ptr<Uplink> make_uplink(const Options& options, boost::asio::io_context& loop, Clock& clock,
                                     store::Store& store, CommandSink& commands, Log log, LinkFactory links) {
-  if (!links) links = make_paho_links(loop, clock, log);
+  if (!links) links = make_mqtt_links(loop, clock);
   return std::make_unique<Lanes>(options, clock, store, commands, std::move(links), std::move(log));
 }
 

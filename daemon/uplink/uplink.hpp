@@ -48,7 +48,7 @@ class Uplink {
   virtual nlohmann::json status() = 0;
 };
 
-// Everything given by reference must outlive it. `links`: Paho when empty.
+// Everything given by reference must outlive it. `links`: those over MQTT when empty.
 std::unique_ptr<Uplink> make_uplink(const Options& options, boost::asio::io_context& loop, Clock& clock,
                                     store::Store& store, CommandSink& commands, Log log,
                                     LinkFactory links = {});

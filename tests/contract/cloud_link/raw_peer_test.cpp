@@ -1,4 +1,4 @@
-// Paho against a peer that says exactly the bytes of the test: what no well-behaved broker would say on
+// The link against a peer that says exactly the bytes of the test: what no well-behaved broker would say on
 // demand.
 #include <gtest/gtest.h>
 
@@ -29,6 +29,7 @@ class Events final : public uplink::LinkEvents {
   void published(std::span<const uplink::Puback> a) override { acks.insert(acks.end(), a.begin(), a.end()); }
   void subscribed(std::span<const std::uint8_t>) override {}
   void message(uplink::Incoming&&) override {}
+  void writable() override {}
   std::vector<uplink::Granted> granted;
   std::vector<ConnectFailure> failures;
   std::vector<uplink::Loss> losses;
@@ -81,7 +82,7 @@ class RawPeer : public ::testing::Test {
   std::vector<std::unique_ptr<tcp::socket>> sockets_;
   std::array<char, 4096> buffer_{};
   std::vector<std::string> answers_;
-  uplink::LinkFactory factory_ = uplink::make_paho_links(loop_, *clock_, {});
+  uplink::LinkFactory factory_ = uplink::make_mqtt_links(loop_, *clock_);
   std::shared_ptr<Events> events_ = std::make_shared<Events>();
   std::unique_ptr<uplink::CloudLink> link_;
 };
