@@ -84,9 +84,9 @@ Resolver::~Resolver() {
 
 void Resolver::resolve(const std::string& host, std::uint16_t port, std::weak_ptr<void> who, Done done) {
   const auto key = fmt::format("{} {}", host, port);
-  auto& waiting = asked_[key];
+  const auto [asked, first] = asked_.try_emplace(key);  // not the first: a lookup is under way
+  auto& waiting = asked->second;
   std::erase_if(waiting, [](const auto& w) { return w.who.expired(); });
-  const bool first = waiting.empty();
   waiting.push_back({std::move(who), std::move(done)});
   boost::system::error_code not_an_address;
   const auto address = boost::asio::ip::make_address(host, not_an_address);

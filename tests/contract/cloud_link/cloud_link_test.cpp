@@ -41,6 +41,23 @@ class Events final : public uplink::LinkEvents {
   std::size_t bursts = 0;
 };
 
+// The real clock, but for its date.
+class Elsewhen final : public Clock {
+ public:
+  Elsewhen(Clock& real, Duration shift) : real_(real), shift_(shift) {}
+  MonoTime now() const override { return real_.now(); }
+  WallTime wall() const override { return real_.wall() + shift_; }
+  bool wall_is_plausible() const override { return true; }
+  TimerId call_at(MonoTime when, std::function<void()> fn) override {
+    return real_.call_at(when, std::move(fn));
+  }
+  void cancel(TimerId id) override { real_.cancel(id); }
+
+ private:
+  Clock& real_;
+  Duration shift_;
+};
+
 class CloudLink : public ::testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
@@ -236,6 +253,55 @@ TEST_P(RealLink, F16NamesEveryTlsTroubleAndNeverConnects) {
   f = refused(o);
   EXPECT_EQ(f.kind, Kind::own_certificate);
   EXPECT_HAS(f.error.text, "/nowhere/key.pem");
+}
+
+TEST_P(RealLink, TakesAnIdentityFromMemoryAndSendsItsChain) {
+  auto o = options();
+  o.tls = broker->deep(false);
+  const auto f = refused(o);
+  EXPECT_EQ(f.kind, ConnectFailure::Kind::certificate_refused) << f.error.text;
+  o.tls = broker->deep(true);
+  open(o);
+  ASSERT_TRUE(until([&] { return events->granted.size() + events->failures.size() == 1; }));
+  ASSERT_TRUE(events->failures.empty()) << events->failures[0].error.text;
+  EXPECT_GT(events->granted[0].certificate_expires, 0);
+}
+
+TEST_P(RealLink, F16AnIdentityInMemoryThatIsBrokenIsNamedWithoutItsText) {
+  auto o = options();
+  o.tls = broker->deep(true);
+  o.tls.key_pem = broker->text("client.key");
+  auto f = refused(o);
+  EXPECT_EQ(f.kind, ConnectFailure::Kind::own_certificate);
+  EXPECT_HAS(f.error.text, "does not belong");
+  o.tls.key_pem = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n";
+  f = refused(o);
+  EXPECT_EQ(f.kind, ConnectFailure::Kind::own_certificate);
+  EXPECT_HAS(f.error.text, "not a PEM private key");
+  EXPECT_EQ(f.error.text.find("c2VjcmV0"), std::string::npos);
+  o = options();
+  o.tls.ca_pem = "no roots";
+  f = refused(o);
+  EXPECT_HAS(f.error.text, "has no PEM certificate");
+}
+
+TEST_P(RealLink, F16CertificatesAreJudgedByTheClockOfTheGateway) {
+  Elsewhen later(*clock, 60 * 24h);
+  factory = uplink::make_mqtt_links(loop, later);
+  auto f = refused(options());
+  EXPECT_EQ(f.kind, ConnectFailure::Kind::own_certificate);
+  EXPECT_HAS(f.error.text, "has expired on");
+  auto o = options();
+  o.tls.files.certificate = o.tls.files.key = "";
+  f = refused(o);
+  EXPECT_EQ(f.kind, ConnectFailure::Kind::peer);
+  EXPECT_HAS(f.error.text, "is this machine's clock right?");
+  Elsewhen earlier(*clock, -60 * 24h);
+  factory = uplink::make_mqtt_links(loop, earlier);
+  f = refused(options());
+  EXPECT_EQ(f.kind, ConnectFailure::Kind::own_certificate);
+  EXPECT_HAS(f.error.text, "not yet valid");
+  factory = {};
 }
 
 TEST_P(RealLink, F11AndF12TellTheNameAndThePort) {
