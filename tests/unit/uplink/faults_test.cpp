@@ -107,7 +107,7 @@ using F15Storm = UplinkTest;
 
 TEST_F(F15Storm, ManyLanesComeBackAtMostFiftyPerSecond) {
   start();
-  for (LaneId id = 1; id <= 500; ++id) uplink->add_lane(id, "dev" + std::to_string(id), {});
+  for (LaneId id = 1; id <= 500; ++id) uplink->add_lane(id, identity("dev" + std::to_string(id)));
   pass(20s);
   EXPECT_EQ(uplink->status()["connected"], 501);
   cloud.connects.clear();
