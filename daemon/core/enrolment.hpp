@@ -14,6 +14,7 @@ struct Newcomer {
   std::string id;       // its productid, and its thing's name
   std::string product;  // of devices.products
   Secret token;
+  bool proven = false;  // it is a known device, and its token was checked here
 };
 
 struct Admission {
@@ -31,10 +32,11 @@ struct Admission {
 class Enrolment {
  public:
   virtual ~Enrolment() = default;
-  // May this unknown device come in? Answers once, from inside or within a few seconds.
+  // A device whose product has an identity of its own asks to come in: a known one each time, an unknown one
+  // as long as nobody has let it in. Answers once, from inside or within a few seconds.
   virtual void admit(Newcomer newcomer, std::function<void(Admission)> answer) = 0;
-  // A known device whose product has an identity of its own came in and has proven this token.
-  virtual void present(Newcomer known) = 0;
+  // The product of an unknown device that is expected (it was imported); empty: nobody expects it.
+  virtual std::string product_of(const std::string& id) const = 0;
   // The device was removed: its lane closes, its key is destroyed, what waits is counted.
   virtual void forget(const std::string& id) = 0;
   // The service has refused a device that was let in: whoever hears this sends it away. One subscriber.

@@ -17,10 +17,10 @@
 
 #include "core/clock.hpp"
 #include "core/log.hpp"
-#include "core/workers.hpp"
 #include "device/buckets.hpp"
 #include "device/directory.hpp"
 #include "device/peer.hpp"
+#include "core/workers.hpp"
 #include "mqtt/packet.hpp"
 
 namespace sluice::device {

@@ -21,13 +21,14 @@ class Cvm final : public Vendor {
     wipe(request.access_token);
     calls_->send(
         "POST", "/certificates", std::move(body),
-        [this](const aws::HttpResponse& response) { return judge(response); }, std::move(done));
+        [url = calls_->url()](const aws::HttpResponse& response) { return judge(response, url); },
+        std::move(done));
   }
 
  private:
-  Answer judge(const aws::HttpResponse& response) const {
+  static Answer judge(const aws::HttpResponse& response, const std::string& url) {
     auto vended = aws::cvm::parse_response(response.status, response.body, response.header("retry-after"));
-    if (!vended) return refusal_of(vended.error(), calls_->url());
+    if (!vended) return refusal_of(vended.error(), url);
     Issued issued;
     issued.certificate = std::move(vended->certificate_pem);
     issued.certificate_id = std::move(vended->certificate_id);

@@ -69,6 +69,7 @@ class Fleet final : public Vendor {
                        .files = parts.options.cloud.provisioning.claim}},
         template_(parts.options.cloud.provisioning.fleet_template),
         timeout_(parts.options.cloud.provisioning.timeout) {}
+  ~Fleet() override { *alive_ = false; }
 
   void apply(Application application, std::function<void(Answer)> done) override {
     const auto call = begin(std::move(application), std::move(done));
@@ -203,13 +204,7 @@ class Fleet final : public Vendor {
   Duration timeout_;
   std::map<std::uint64_t, Call> calls_;
   std::uint64_t last_ = 0;
-
-  // Last, so that it outlives nothing that asks it.
-  struct Alive {
-    std::shared_ptr<bool> flag = std::make_shared<bool>(true);
-    ~Alive() { *flag = false; }
-  } life_;
-  std::shared_ptr<bool> alive_ = life_.flag;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace
