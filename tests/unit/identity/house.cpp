@@ -93,8 +93,9 @@ bool House::until(const std::function<bool()>& so, Duration at_most) {
     settle();
     if (so()) return true;
     if (room && room->status()["under_way"] != 0) {
+      // A worker has it, or a timer: real time passes for the one, about as much for the other.
       loop.restart();
-      loop.run_one_for(std::chrono::milliseconds(1));
+      if (loop.run_one_for(std::chrono::milliseconds(1)) == 0) clock.advance(1ms);
     } else {
       clock.advance(50ms);
     }

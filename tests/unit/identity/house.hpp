@@ -49,6 +49,8 @@ class House {
   result<void> told(const std::function<void(Done)>& command);
   std::string row(const std::string& id) const;
   bool logged(std::string_view text) const;
+  // A file of this house, mode 0600.
+  std::filesystem::path write(const std::string& name, std::string_view text) const;
 
   sluice::test::Scratch scratch;
   boost::asio::io_context loop{1};
@@ -62,9 +64,6 @@ class House {
   std::vector<Admission> admissions;
   std::vector<std::pair<std::string, std::string>> turned_away;
   std::unique_ptr<Identities> room;
-
- private:
-  std::filesystem::path write(const std::string& name, std::string_view text) const;
 };
 
 }  // namespace sluice::identity::test

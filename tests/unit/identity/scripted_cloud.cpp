@@ -129,6 +129,10 @@ result<void> ScriptedCloud::contact(const CloudIdentity& identity) {
     return it->second.active ? result<void>() : result<void>(Error{errc::unauthorized, "not active"});
   if (!registers_at_contact) return Error{errc::tls, "unknown certificate"};
   if (contacts_[facts->id]++ < drops) return Error{errc::closed, "closed without a word"};
+  // As the JITR function does: a newer certificate of the CA replaces the one before.
+  for (auto& [id, certificate] : certificates) {
+    if (certificate.thing == facts->common_name) certificate.active = false;
+  }
   certificates[facts->id] = {facts->common_name, {}, identity.tls.certificate_pem, true};
   return {};
 }

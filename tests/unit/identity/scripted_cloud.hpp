@@ -56,7 +56,8 @@ class ScriptedCloud {
   std::vector<LaneId> closed_lanes;
   std::map<std::string, Certificate> certificates;  // by id
   sluice::test::Pem ca;
-  std::string service_json() const;  // a valid answer's fixed part
+  // fleet: no ownership token is good any more.
+  void forget_claims() { ownership_.clear(); }
 
   aws::result<aws::HttpResponse> serve(const aws::HttpRequest& request);
 
