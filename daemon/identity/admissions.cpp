@@ -33,6 +33,9 @@ void Room::admit(Newcomer newcomer, std::function<void(Admission)> answer) {
   const auto id = newcomer.id;
   auto* life = find(id);
   if (life == nullptr) {
+    // It came in by certificate: there is nothing to ask with.
+    if (newcomer.proven && newcomer.token.empty() && ground_.vendor->wants_a_token())
+      return answer({Admission::Kind::held, "no token of it is known here"});
     if (unjudged_.size() >= options_.cloud.provisioning.held_most || lives_.size() >= kMaxIdentities)
       return answer({Admission::Kind::full, "too many devices wait for their first judgement"});
     auto made = create(id, newcomer.product, newcomer.token, {});
@@ -49,7 +52,7 @@ void Room::admit(Newcomer newcomer, std::function<void(Admission)> answer) {
 std::optional<Admission> Room::judge_known(Life& life, const Newcomer& newcomer) {
   const auto& record = life.record();
   if (record.state == State::gone || record.state == State::decommissioning) {
-    return Admission{Admission::Kind::refused, "it was decommissioned here"};
+    return Admission{Admission::Kind::refused, "it was decommissioned here: sluicectl provision ID --again"};
   }
   const auto token = life.token();
   const bool same = token && !token->empty() && same_secret(token->text(), newcomer.token.text());
@@ -57,6 +60,8 @@ std::optional<Admission> Room::judge_known(Life& life, const Newcomer& newcomer)
     const auto it = refused_.find(life.id());
     if (it != refused_.end() && ground_.clock.now() < it->second.until &&
         it->second.token == mark(life.id(), newcomer.token))
+      return Admission{Admission::Kind::refused, record.why};
+    if (newcomer.token.empty() && ground_.vendor->wants_a_token())
       return Admission{Admission::Kind::refused, record.why};
     auto change = renewed(life.id(), newcomer.product, newcomer.token);
     if (!change) return Admission{Admission::Kind::unavailable, change.error().text};
@@ -128,7 +133,10 @@ void Room::remember_refused(Life& life) {
 
 std::string Room::product_of(const std::string& id) const {
   const auto* life = find(id);
-  return life == nullptr || life->state() == State::gone ? std::string() : life->record().product;
+  // Who was refused or decommissioned is expected by nobody; devices.admit may still take it.
+  const bool expected = life != nullptr && life->state() != State::refused && life->state() != State::gone &&
+                        life->state() != State::decommissioning;
+  return expected ? life->record().product : std::string();
 }
 
 void Room::forget(const std::string& id) {

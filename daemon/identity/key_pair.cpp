@@ -160,7 +160,7 @@ result<std::string> issue_certificate(const IssueOptions& options) {
                     add_extension(made.get(), context, NID_ext_key_usage, "clientAuth") &&
                     add_extension(made.get(), context, NID_subject_key_identifier, "hash") &&
                     (X509_get0_subject_key_id(issuer.get()) == nullptr ||
-       add_extension(made.get(), context, NID_authority_key_identifier, "keyid")) &&
+                     add_extension(made.get(), context, NID_authority_key_identifier, "keyid")) &&
                     X509_sign(made.get(), issuer_key.get(), EVP_sha256()) > 0;
   if (!good) return openssl_error("cannot issue a certificate");
   const Bio text(BIO_new(BIO_s_mem()));

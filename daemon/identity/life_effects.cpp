@@ -16,7 +16,10 @@ constexpr Duration kGivenUp = 24h;  // a rotation that failed is not tried again
 constexpr Duration kProofTimeout = 20s;
 
 // Did AWS itself turn the certificate down, or did the way there fail?
-bool turned_down(errc code) { return code != errc::unreachable && code != errc::timeout; }
+bool turned_down(errc code) {
+  return code == errc::tls || code == errc::unauthorized || code == errc::closed || code == errc::refused ||
+         code == errc::denied;
+}
 
 // Not from inside its own callback.
 void let_go(Clock& clock, std::unique_ptr<CloudTalk> talk) {

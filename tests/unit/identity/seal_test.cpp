@@ -18,7 +18,7 @@ Seal a_seal(char fill = 'k') { return *Seal::from(std::string(32, fill)); }
 
 TEST(Seal, OpensWhatItClosed) {
   const auto seal = a_seal();
-  for (const std::string secret :
+  for (const std::string& secret :
        {std::string(), std::string("x"), std::string(5000, 'y'), std::string("\0\xff", 2)}) {
     const auto sealed = seal.close("m1", "key", secret);
     ASSERT_TRUE(sealed);
