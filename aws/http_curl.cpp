@@ -7,6 +7,7 @@
 #include "aws/http.hpp"
 #include "aws/http_answer.hpp"
 #include "aws/http_handles.hpp"
+#include "aws/http_sigpipe.hpp"
 #include "aws/http_words.hpp"
 #include "aws/url.hpp"
 
@@ -65,6 +66,7 @@ class CurlHttp : public Http {
     const auto url = split_url(request.url);
     if (auto problem = problem_of(request, url)) return *std::move(problem);
     const auto origin = std::string(url->scheme) + "://" + std::string(url->authority);
+    const NoSigpipe guard;
     Handle handle = handles_.take();
     if (!handle) return http_error(CURLE_OUT_OF_MEMORY, request.method, origin, "");
     auto outcome = exchange(handle.get(), request, *url, origin);
