@@ -135,7 +135,13 @@ class CurlHttp : public Http {
     for (const auto& [name, value] : request.headers) {
       if (names_equal(name, "content-length")) continue;  // libcurl counts
       has_type = has_type || names_equal(name, "content-type");
-      append(lines, value.empty() ? name + ";" : name + ": " + value);
+      std::string line = name;
+      if (value.empty()) {
+        line += ';';  // libcurl's spelling of a header with no value
+      } else {
+        line.append(": ").append(value);
+      }
+      append(lines, line);
     }
     append(lines, "Expect:");  // no 100-continue: it costs a round trip, and some servers never answer it
     if (!has_type) append(lines, "Content-Type:");
