@@ -161,7 +161,7 @@ void CredentialsCache::failed(const std::string& identity, Entry& entry, const a
   const bool valid = entry.has_credentials && left(entry) > Duration{};
   if (!valid) return answer_all(entry, refusal(entry));  // whoever asks next tries again
   entry.timer.start(wait, [this, identity, &entry] {
-    if (!entry.fetching) fetch(identity, entry);
+    if (!entry.fetching && left(entry) > Duration{}) fetch(identity, entry);
   });
   answer_all(entry, entry.credentials);
 }

@@ -60,8 +60,8 @@ class Session : public std::enable_shared_from_this<Session> {
     }
     if (ec) return end();
     const auto& request = parser_->get();
-    if (const auto url = aws::split_url("http://" + std::string(request[http::field::host]));
-        !url || !aws::is_loopback(url->host)) {
+    const auto origin = "http://" + std::string(request[http::field::host]);
+    if (const auto url = aws::split_url(origin); !url || !aws::is_loopback(url->host)) {
       return write(refusal(403, "Forbidden", "Host must be the loopback address that is listened on"));
     }
     if (request.method() != http::verb::get)
@@ -159,7 +159,8 @@ struct Place {
 };
 
 std::optional<Place> place_of(const std::string& listen) {
-  const auto url = aws::split_url("http://" + listen);
+  const auto text = "http://" + listen;
+  const auto url = aws::split_url(text);
   if (!url || !url->path.empty() || !url->query.empty() || url->authority.size() <= url->host.size() + 1 ||
       !aws::is_loopback(url->host)) {
     return std::nullopt;
