@@ -15,9 +15,8 @@ std::string words_for(const std::string& identity) { return identity.empty() ? "
 errc code_of(aws::Error::Kind kind) {
   switch (kind) {
     case aws::Error::Kind::denied:
+    case aws::Error::Kind::not_found:  // of a role alias: AWS's answer, not ours
       return errc::denied;
-    case aws::Error::Kind::not_found:
-      return errc::denied;  // of a role alias: it is AWS's answer, not ours
     case aws::Error::Kind::throttled:
       return errc::throttled;
     case aws::Error::Kind::timeout:
@@ -25,7 +24,6 @@ errc code_of(aws::Error::Kind kind) {
     case aws::Error::Kind::tls:
       return errc::tls;
     case aws::Error::Kind::invalid:
-      return errc::refused;
     case aws::Error::Kind::conflict:
       return errc::refused;
     case aws::Error::Kind::protocol:
