@@ -124,6 +124,10 @@ constexpr Row kRows[] = {
 {"store.when_full", Type::choice, "drop-oldest", "drop-oldest|refuse", "At the brim: the oldest reading of the lowest priority goes and is counted, or devices get no acknowledgement.", either<&O::store, &StoreConfig::refuse_when_full>},
 {"store.commit_delay", Type::duration, "0s", "0s..1s", "Wait this long for more readings before a commit: spares flash memory, delays acknowledgements.", at<&O::store, &StoreConfig::commit_delay>},
 
+{"credentials.listen", Type::text, "", "127.0.0.1:port", "Where programs on this gateway fetch temporary AWS credentials (docs/credentials.md); loopback only. Empty: nobody is answered.", at<&O::credentials, &CredentialsConfig::listen>},
+{"credentials.role_alias", Type::text, "", "", "Which role; the one that came with the certificate unless given.", at<&O::credentials, &CredentialsConfig::role_alias>},
+{"credentials.endpoint", Type::text, "", "host", "The credentials provider's endpoint, where none came with the certificate.", at<&O::credentials, &CredentialsConfig::endpoint>},
+
 {"control.socket", Type::path, "/run/sluice/control.sock", "", "Where sluicectl reaches the daemon.", at<&O::control, &ControlOptions::socket>},
 {"log.level", Type::choice, "info", "debug|info|warning|error", "The least level that is logged.", at<&O::control, &ControlOptions::log_level>},
 {"shadow", Type::later, "", "", "device shadows", nullptr},

@@ -164,6 +164,11 @@ struct StoreConfig {
   Duration commit_delay{};
 };
 
+struct CredentialsConfig {           // temporary AWS credentials for programs on the gateway
+  std::string listen;                // host:port on loopback; empty: nobody is answered
+  std::string role_alias, endpoint;  // empty: what came with the certificate
+};
+
 struct ControlOptions {
   std::filesystem::path socket = "/run/sluice/control.sock";
   std::string log_level = "info";
@@ -181,6 +186,7 @@ struct Options {
   std::string anonymous_product;    // product of clients that come in anonymously; empty: refused
   std::vector<RouteOptions> routes;
   StoreConfig store;
+  CredentialsConfig credentials;
   ControlOptions control;
 };
 

@@ -30,6 +30,7 @@ Room::Mark Room::mark(const std::string& id, const Secret& token) const {
 }
 
 void Room::admit(Newcomer newcomer, std::function<void(Admission)> answer) {
+  if (stopped_) return answer({Admission::Kind::unavailable, "the gateway is stopping"});
   const auto id = newcomer.id;
   auto* life = find(id);
   if (life == nullptr) {

@@ -122,6 +122,7 @@ std::size_t Room::provision_all() {
 }
 
 void Room::enrol(const std::string& id, const std::string& product, Done done) {
+  if (stopped_) return done(Error{errc::closed, "the gateway is stopping"});
   if (find(id) != nullptr) return provision(id, false, std::move(done));
   if (ground_.vendor->wants_a_token()) return done(unknown(id));
   if (auto made = create(id, product, Secret(), done); !made) done(made.error());
@@ -152,6 +153,7 @@ void Room::revoke(const std::string& id, Done done) {
 }
 
 void Room::import(std::vector<Import> devices, Done done) {
+  if (stopped_) return done(Error{errc::closed, "the gateway is stopping"});
   std::string problems;
   for (const auto& device : devices) {
     if (const auto problem = import_problem(device, options_); !problem.empty())
@@ -198,18 +200,17 @@ void Room::import(std::vector<Import> devices, Done done) {
   one({});
 }
 
-result<Credentialed> Room::credentialed(const std::string& id) const {
+result<CredentialsSource> Room::credentials_source(const std::string& id) const {
   const auto* life = find(id);
   if (life == nullptr) return Error{errc::not_found, fmt::format("`{}` has no identity here", id)};
-  const auto& papers = life->record().present;
-  if (!in_use(life->state()))
+  if (!in_use(life->state())) {
     return Error{errc::denied, fmt::format("{} has no certificate in use: it is {}", life->thing(),
                                            to_string(life->state()))};
-  if (papers.role_alias.empty() || papers.credentials_endpoint.empty())
-    return Error{errc::denied, "the provisioning service has told no role alias or credentials endpoint"};
+  }
+  const auto& papers = life->record().present;
   auto identity = life->cloud_identity(papers);
   if (!identity) return identity.error();
-  return Credentialed{std::move(*identity), papers.credentials_endpoint, papers.role_alias};
+  return CredentialsSource{std::move(*identity), papers.credentials_endpoint, papers.role_alias};
 }
 
 Json Room::status() const {

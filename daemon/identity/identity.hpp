@@ -23,6 +23,7 @@
 #include "core/log.hpp"
 #include "core/message.hpp"
 #include "core/options.hpp"
+#include "identity/credentials_source.hpp"
 #include "store/registry.hpp"
 #include "store/store.hpp"
 
@@ -44,18 +45,14 @@ struct Import {
   Secret token;
 };
 
-// What temporary credentials of AWS are asked for with.
-struct Credentialed {
-  CloudIdentity identity;
-  std::string credentials_endpoint, role_alias;
-};
-
 using Done = std::function<void(result<void>)>;
 
 class Identities : public Enrolment {
  public:
   // Goes on where the registry says that we were.
   virtual void start() = 0;
+  // No more requests; who asks from now on is told to come later. May wait a moment for a call that runs.
+  virtual void stop() = 0;
   // Limits and waiting times at once; what a method is made of at the next start.
   virtual void reload(const Options& options) = 0;
   // From uplink: AWS does not take this lane's certificate, which was good before.
@@ -74,10 +71,10 @@ class Identities : public Enrolment {
   // until provision(id, again).
   virtual void revoke(const std::string& id, Done done) = 0;
   // All of them or none. `done` when every token is on disk, sealed.
-  virtual void import(std::vector<Import> devices,
-                      Done done) = 0;  // Errors: not_found, denied (it has no certificate in use, or the
-                                       // service told no role alias).
-  virtual result<Credentialed> credentialed(const std::string& id) const = 0;
+  virtual void import(std::vector<Import> devices, Done done) = 0;
+  // With what temporary credentials are asked for; endpoint and role alias are empty where the service told
+  // none. Errors: not_found, denied (it has no certificate in use).
+  virtual result<CredentialsSource> credentials_source(const std::string& id) const = 0;
 
   // {"method", "counts": {state: n}, "waiting", "under_way", "gateway": {...}, "troubles": [{"id", "text"}]}
   virtual nlohmann::json status() const = 0;

@@ -40,6 +40,18 @@ Room::~Room() {
   ground_.vendor.reset();  // before the lives that it would answer
 }
 
+void Room::stop() {
+  stopped_ = true;
+  ages_.cancel();
+  std::vector<std::string> asking;
+  asking.reserve(waiting_.size());
+  for (const auto& [id, list] : waiting_) asking.push_back(id);
+  for (const auto& id : asking) answer_waiting(id, {Admission::Kind::unavailable, "the gateway is stopping"});
+  ground_.vendor.reset();
+  by_lane_.clear();
+  lives_.clear();
+}
+
 result<void> Room::restore() {
   return ground_.registry.scan(kIdentitySpace, [this](std::string_view key, std::string_view row) {
     if (key == kSealRow) return;
@@ -147,6 +159,7 @@ void Room::reload(const Options& options) {
         "cloud.provisioning: another method, service or sealing key counts from the next start on");
   }
   options_ = options;
+  if (stopped_) return;
   ground_.requests->limit(now.at_once, now.per_second);
   ground_.backoff = backoff_of(options);
   start_gateway();

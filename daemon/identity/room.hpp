@@ -21,6 +21,7 @@ class Room final : public Identities {
   result<void> restore();
 
   void start() override;
+  void stop() override;
   void reload(const Options& options) override;
   void trouble(LaneId lane, errc code, const std::string& words) override;
 
@@ -38,7 +39,7 @@ class Room final : public Identities {
   std::size_t rotate_all() override;
   void revoke(const std::string& id, Done done) override;
   void import(std::vector<Import> devices, Done done) override;
-  result<Credentialed> credentialed(const std::string& id) const override;
+  result<CredentialsSource> credentials_source(const std::string& id) const override;
   nlohmann::json status() const override;
   nlohmann::json identities() const override;
 
@@ -90,6 +91,7 @@ class Room final : public Identities {
   std::function<void(const std::string&, const std::string&)> turned_away_;
   std::vector<std::string> unreadable_;  // rows of the registry, in words
   Timer ages_;
+  bool stopped_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

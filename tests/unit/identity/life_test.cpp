@@ -18,10 +18,10 @@ TEST(Identity, TheGatewayGetsItsOwnFirst) {
   EXPECT_EQ(lane.endpoint, "data.example");
   EXPECT_EQ(lane.tls.ca_pem, house.cloud.ca.certificate);
   EXPECT_EQ(house.cloud.active("gw-1"), 1U);
-  const auto access = house.room->credentialed(Identities::gateway());
+  const auto access = house.room->credentials_source(Identities::gateway());
   ASSERT_TRUE(access) << access.error().text;
   EXPECT_EQ(access->role_alias, "gateway-role");
-  EXPECT_EQ(access->credentials_endpoint, "credentials.example");
+  EXPECT_EQ(access->endpoint, "credentials.example");
 }
 
 TEST(Identity, ADeviceWithTheRightTokenGetsALane) {
