@@ -38,7 +38,6 @@ OWN = DAEMON_ROOMS | {"mqtt", "aws", "cloud", "ctl", "plugins", "tests", "bench"
 # A third party enters by one door: what is included, and the paths that may.
 DOORS = [
     ("SQLite", re.compile(r"^sqlite3(ext)?\.h$"), ("daemon/store/", "tests/unit/store/", "tests/support/torture_vfs")),
-    ("Paho", re.compile(r"^(mqtt/\w+\.h|MQTT\w+\.h)$"), ("daemon/uplink/",)),
     ("yaml-cpp", re.compile(r"^yaml-cpp/"), ("daemon/config/",)),
     ("Beast", re.compile(r"^boost/beast"), ("daemon/device/websocket", "cloud/local/websocket", "cloud/local/http", "cmake/asio.cpp",
                                             "tests/", "bench/")),
@@ -83,7 +82,7 @@ def allowed_includes(name):
 
 def include_trouble(name, bracket, target):
     for party, pattern, doors in DOORS:
-        if pattern.match(target) and (bracket == "<" or party != "Paho") and not name.startswith(doors):
+        if pattern.match(target) and not name.startswith(doors):
             return f"{party} ({target}) enters by {', '.join(doors)} only"
     first = target.split("/", 1)[0]
     allowed = allowed_includes(name)

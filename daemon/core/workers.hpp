@@ -14,7 +14,7 @@ namespace boost::asio {
 class io_context;
 }
 
-namespace sluice::device {
+namespace sluice {
 
 class Workers {
  public:
@@ -45,4 +45,4 @@ class Workers {
   std::vector<std::thread> threads_;
 };
 
-}  // namespace sluice::device
+}  // namespace sluice

@@ -1,11 +1,11 @@
-#include "device/workers.hpp"
+#include "core/workers.hpp"
 
 #include <signal.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 
-namespace sluice::device {
+namespace sluice {
 
 Workers::Workers(boost::asio::io_context& loop, unsigned threads, std::size_t most_waiting)
     : loop_(loop), threads_wanted_(threads), most_waiting_(most_waiting) {}
@@ -59,4 +59,4 @@ void Workers::run() {
   }
 }
 
-}  // namespace sluice::device
+}  // namespace sluice
