@@ -25,6 +25,7 @@ ROOMS = {
     "daemon/ingest/": {"ingest", "core", "mqtt", "aws"} | STORE_DOORS,
     "daemon/device/": {"device", "core", "mqtt", "aws"} | STORE_DOORS,
     "daemon/uplink/": {"uplink", "core", "mqtt", "aws"} | STORE_DOORS,
+    "daemon/identity/": {"identity", "core", "aws"} | STORE_DOORS,
     "daemon/console/": {"console", "core", "mqtt", "aws"},
     "daemon/": None,  # main.cpp and app*: they connect the rooms
     "cloud/": {"cloud", "mqtt", "aws", "core"},
@@ -39,8 +40,9 @@ OWN = DAEMON_ROOMS | {"mqtt", "aws", "cloud", "ctl", "plugins", "tests", "bench"
 DOORS = [
     ("SQLite", re.compile(r"^sqlite3(ext)?\.h$"), ("daemon/store/", "tests/unit/store/", "tests/support/torture_vfs")),
     ("yaml-cpp", re.compile(r"^yaml-cpp/"), ("daemon/config/",)),
+    ("libcurl", re.compile(r"^curl/"), ("aws/http",)),
     ("Beast", re.compile(r"^boost/beast"), ("daemon/device/websocket", "cloud/local/websocket", "cloud/local/http", "cmake/asio.cpp",
-                                            "tests/", "bench/")),
+                                            "daemon/identity/credentials_http", "tests/", "bench/")),
 ]
 
 CLOCKS = [
