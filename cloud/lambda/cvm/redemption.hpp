@@ -35,13 +35,16 @@ class Redemption {
 
  private:
   Redeemed decide(const Wanted& wanted, const DeviceRecord& seen);
-  Redeemed again(const DeviceRecord& seen);
-  Redeemed run(const Wanted& wanted, DeviceRecord held);
-  aws::result<Issued> prepare(const Wanted& wanted, DeviceRecord& held);
-  aws::result<void> attach(const DeviceRecord& held, const aws::Certificate& certificate);
+  Redeemed claim(const Wanted& wanted, const DeviceRecord& seen);
+  Redeemed hand_out_again(const Wanted& wanted, const DeviceRecord& seen);
+  Redeemed run(const Wanted& wanted, DeviceRecord& held);
+  Redeemed certificate_of(const Wanted& wanted, DeviceRecord& held);
+  Redeemed finish(Issued issued, DeviceRecord& held);
   aws::result<void> make_thing(const DeviceRecord& held);
-  aws::result<void> still_mine(const DeviceRecord& held) const;
-  void release(const DeviceRecord& held);
+  bool overdue(const DeviceRecord& held) const {
+    return now_().time_since_epoch().count() >= held.claim_until;
+  }
+  aws::cvm::Refusal failed(std::string_view step, const DeviceRecord& held, const aws::Error& error) const;
 
   aws::IotControl& iot_;
   DeviceTable& table_;
