@@ -66,11 +66,8 @@ Redemption::Redemption(aws::IotControl& iot, DeviceTable& table, const Settings&
     : iot_(iot), table_(table), settings_(settings), now_(std::move(now)), log_(std::move(log)) {}
 
 Redeemed Redemption::redeem(const Wanted& wanted) {
-  const auto seen = check_token(table_, wanted.productid, wanted.access_token);
-  if (!seen) {
-    log_.info("{}: {}", valid_productid(wanted.productid) ? wanted.productid : "?", seen.error().code);
-    return seen.error();
-  }
+  const auto seen = check_token(table_, wanted.productid, wanted.access_token, log_);
+  if (!seen) return seen.error();
   return decide(wanted, *seen);
 }
 
