@@ -1,10 +1,10 @@
 #include "cloud/lambda/apigw_event.hpp"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <optional>
+
+#include "aws/json_text.hpp"
+#include "cloud/lambda/base64.hpp"
 
 namespace sluice::lambda {
 namespace {
@@ -33,26 +33,10 @@ std::map<std::string, std::string> strings(const json& event, const char* name, 
   return found;
 }
 
-std::string text_of(const json& object, const char* name) {
-  const auto it = object.is_object() ? object.find(name) : object.end();
-  return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
-
 const json& child(const json& object, const char* name) {
   static const json kNothing;
   const auto it = object.is_object() ? object.find(name) : object.end();
   return it == object.end() ? kNothing : *it;
-}
-
-std::optional<std::string> from_base64(const std::string& text) {
-  if (text.size() % 4 != 0) return {};
-  std::string raw(text.size() / 4 * 3, '\0');
-  const int n =
-      EVP_DecodeBlock(reinterpret_cast<unsigned char*>(raw.data()),
-                      reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-  if (n < 0) return {};
-  raw.resize(static_cast<std::size_t>(n) - (text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0));
-  return raw;
 }
 
 std::string_view value_of(const std::map<std::string, std::string>& map, std::string_view name) {
@@ -75,30 +59,30 @@ std::string_view ApiRequest::header(std::string_view lower_case_name) const {
 std::string_view ApiRequest::parameter(std::string_view name) const { return value_of(query, name); }
 
 aws::result<ApiRequest> parse_api_request(std::string_view event) {
-  if (event.size() > kMostEvent) return invalid("the event is larger than 6 MiB");
-  const auto root = json::parse(event, nullptr, false);
-  if (!root.is_object()) return invalid("the event is no JSON object");
+  const auto parsed = aws::parse_object(event, kMostEvent);
+  if (!parsed) return invalid("the event is no JSON object of at most 6 MiB");
+  const auto& root = *parsed;
   ApiRequest request;
   const auto& context = child(root, "requestContext");
-  request.simple = text_of(root, "version") == "2.0";
-  request.stage = text_of(context, "stage");
-  request.request_id = text_of(context, "requestId");
+  request.simple = aws::text_in(root, "version") == "2.0";
+  request.stage = aws::text_in(context, "stage");
+  request.request_id = aws::text_in(context, "requestId");
   if (request.simple) {
     const auto& http = child(context, "http");
-    request.method = text_of(http, "method");
-    request.path = without_stage(text_of(root, "rawPath"), request.stage);
-    request.source_ip = text_of(http, "sourceIp");
+    request.method = aws::text_in(http, "method");
+    request.path = without_stage(aws::text_in(root, "rawPath"), request.stage);
+    request.source_ip = aws::text_in(http, "sourceIp");
   } else {
-    request.method = text_of(root, "httpMethod");
-    request.path = without_stage(text_of(root, "path"), request.stage);
-    request.source_ip = text_of(child(context, "identity"), "sourceIp");
+    request.method = aws::text_in(root, "httpMethod");
+    request.path = without_stage(aws::text_in(root, "path"), request.stage);
+    request.source_ip = aws::text_in(child(context, "identity"), "sourceIp");
   }
   if (request.method.empty() || request.path.empty()) {
     return invalid("the event is none of API Gateway's proxy integration: it has no method or no path");
   }
   request.headers = strings(root, "headers", true);
   request.query = strings(root, "queryStringParameters", false);
-  request.body = text_of(root, "body");
+  request.body = aws::text_in(root, "body");
   const auto& encoded = child(root, "isBase64Encoded");
   if (encoded.is_boolean() && encoded.get<bool>()) {
     auto body = from_base64(request.body);
@@ -109,31 +93,29 @@ aws::result<ApiRequest> parse_api_request(std::string_view event) {
 }
 
 std::string to_json(const ApiResponse& response) {
-  return json{{"statusCode", response.status},
-              {"headers", response.headers},
-              {"body", response.body},
-              {"isBase64Encoded", false}}
-      .dump(-1, ' ', false, json::error_handler_t::replace);
+  return aws::dumped(json{{"statusCode", response.status},
+                          {"headers", response.headers},
+                          {"body", response.body},
+                          {"isBase64Encoded", false}});
 }
 
 std::string rest_event(const ApiRequest& request) {
   const auto or_null = [](const auto& value) { return value.empty() ? json() : json(value); };
-  return json{{"resource", request.path},
-              {"path", request.path},
-              {"httpMethod", request.method},
-              {"headers", or_null(request.headers)},
-              {"queryStringParameters", or_null(request.query)},
-              {"pathParameters", nullptr},
-              {"stageVariables", nullptr},
-              {"requestContext",
-               {{"stage", request.stage},
-                {"requestId", request.request_id},
-                {"path", "/" + request.stage + request.path},
-                {"httpMethod", request.method},
-                {"identity", {{"sourceIp", request.source_ip}}}}},
-              {"body", or_null(request.body)},
-              {"isBase64Encoded", false}}
-      .dump(-1, ' ', false, json::error_handler_t::replace);
+  return aws::dumped(json{{"resource", request.path},
+                          {"path", request.path},
+                          {"httpMethod", request.method},
+                          {"headers", or_null(request.headers)},
+                          {"queryStringParameters", or_null(request.query)},
+                          {"pathParameters", nullptr},
+                          {"stageVariables", nullptr},
+                          {"requestContext",
+                           {{"stage", request.stage},
+                            {"requestId", request.request_id},
+                            {"path", "/" + request.stage + request.path},
+                            {"httpMethod", request.method},
+                            {"identity", {{"sourceIp", request.source_ip}}}}},
+                          {"body", or_null(request.body)},
+                          {"isBase64Encoded", false}});
 }
 
 }  // namespace sluice::lambda

@@ -1,15 +1,14 @@
 // The table of devices in DynamoDB. Used by the functions' main programs.
 #pragma once
 
-#include "cloud/lambda/device_table.hpp"
+#include <string>
 
-namespace sluice::aws {
-class DynamoDb;
-}
+#include "aws/dynamodb.hpp"
+#include "cloud/lambda/device_table.hpp"
 
 namespace sluice::lambda {
 
 // `dynamodb` must outlive the table.
-std::unique_ptr<DeviceTable> make_dynamodb_device_table(aws::DynamoDb& dynamodb, std::string table_name);
+std::unique_ptr<DeviceTable> make_dynamodb_device_table(aws::Dynamodb& dynamodb, std::string table_name);
 
 }  // namespace sluice::lambda

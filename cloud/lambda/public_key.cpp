@@ -4,13 +4,13 @@
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
-#include <openssl/sha.h>
 #include <openssl/x509.h>
 
 #include <array>
 #include <memory>
 
 #include "aws/cvm.hpp"
+#include "aws/digest.hpp"
 
 namespace sluice::lambda {
 namespace {
@@ -69,16 +69,9 @@ aws::result<std::string> hash_of(const X509_PUBKEY* key) {
   unsigned char* der = nullptr;
   const int size = i2d_X509_PUBKEY(key, &der);
   if (size <= 0) return invalid("the public key cannot be encoded");
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
-  SHA256(der, static_cast<std::size_t>(size), digest.data());
+  auto hash = aws::sha256_hex({reinterpret_cast<const char*>(der), static_cast<std::size_t>(size)});
   OPENSSL_free(der);
-  std::string hex;
-  for (const auto byte : digest) {
-    constexpr std::string_view kDigits = "0123456789abcdef";
-    hex.push_back(kDigits[byte >> 4]);
-    hex.push_back(kDigits[byte & 15]);
-  }
-  return hex;
+  return hash;
 }
 
 aws::result<Cert> read_certificate(std::string_view pem) {

@@ -1,6 +1,6 @@
-// Amazon Root CA 1, which AWS IoT's data endpoints (iot:Data-ATS) are signed by; valid until 2038. What the vending
-// function hands out where its settings name no other.
-// Source: https://www.amazontrust.com/repository/
+// Amazon Root CA 1, which AWS IoT's data endpoints (iot:Data-ATS) are signed by; valid until 2038. What the
+// vending function hands out where its settings name no other. Source:
+// https://www.amazontrust.com/repository/
 #pragma once
 
 #include <string_view>

@@ -3,6 +3,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "aws/json_text.hpp"
+
 namespace sluice::lambda::cvm {
 namespace {
 

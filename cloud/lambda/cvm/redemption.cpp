@@ -21,6 +21,8 @@
 #include <array>
 #include <utility>
 
+#include "aws/digest.hpp"
+#include "cloud/lambda/device_thing.hpp"
 #include "cloud/lambda/token_check.hpp"
 
 namespace sluice::lambda::cvm {
@@ -51,24 +53,11 @@ Refusal taken_out_of_use(std::string_view status) {
 std::string attempt_name() {
   std::array<unsigned char, 16> bytes{};
   if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) return {};
-  std::string hex;
-  for (const auto byte : bytes) {
-    constexpr std::string_view kDigits = "0123456789abcdef";
-    hex.push_back(kDigits[byte >> 4]);
-    hex.push_back(kDigits[byte & 15]);
-  }
-  return hex;
+  return aws::to_hex({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
 void add(std::vector<std::string>& ids, const std::string& id) {
   if (!id.empty() && std::ranges::find(ids, id) == ids.end()) ids.push_back(id);
-}
-
-bool attribute_value(std::string_view text) {
-  return !text.empty() && text.size() <= 800 && std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("_.,@/:#-").find(c) != std::string_view::npos;
-  });
 }
 
 }  // namespace
@@ -165,7 +154,8 @@ Redeemed Redemption::run(const Wanted& wanted, DeviceRecord& held) {
   if (const auto done = retire_all(iot_, left_over, settings_.retired); !done) {
     return failed("clean", held, done.error());
   }
-  if (const auto done = make_thing(held); !done) return failed("thing", held, done.error());
+  if (const auto done = make_thing(iot_, held.productid, held.product, settings_.thing_types, log_); !done)
+    return failed("thing", held, done.error());
   auto issued = certificate_of(wanted, held);
   if (!issued) return issued;
   const auto& certificate = issued->certificate;
@@ -185,21 +175,6 @@ Redeemed Redemption::run(const Wanted& wanted, DeviceRecord& held) {
     }
   }
   return finish(std::move(*issued), held);
-}
-
-aws::result<void> Redemption::make_thing(const DeviceRecord& held) {
-  std::map<std::string, std::string> attributes;
-  if (attribute_value(held.product)) attributes.emplace("product", held.product);
-  const bool typed = settings_.thing_types && valid_productid(held.product);
-  auto made = iot_.create_thing(held.productid, typed ? held.product : "", attributes);
-  if (!made && typed && (made.error().kind == Kind::not_found || made.error().kind == Kind::invalid)) {
-    log_.warn("{}: there is no thing type {}; the thing has none: {}", held.productid, held.product,
-              made.error().text);
-    made = iot_.create_thing(held.productid, "", attributes);
-  }
-  // It exists with another type or other attributes: an operator made it, and wants it so.
-  if (!made && made.error().kind != Kind::conflict) return made.error();
-  return {};
 }
 
 // The certificate of this attempt: that of a crashed one with the same key, or a new one, recorded.

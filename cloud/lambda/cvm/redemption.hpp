@@ -40,7 +40,6 @@ class Redemption {
   Redeemed run(const Wanted& wanted, DeviceRecord& held);
   Redeemed certificate_of(const Wanted& wanted, DeviceRecord& held);
   Redeemed finish(Issued issued, DeviceRecord& held);
-  aws::result<void> make_thing(const DeviceRecord& held);
   bool overdue(const DeviceRecord& held) const {
     return now_().time_since_epoch().count() >= held.claim_until;
   }

@@ -48,6 +48,12 @@ aws::result<std::chrono::seconds> read_claim(const std::string& value) {
   return std::chrono::seconds(seconds);
 }
 
+std::string text_of(const aws::Environment& environment, std::string_view name,
+                    std::string_view otherwise = {}) {
+  auto value = environment(name);
+  return value && !value->empty() ? std::move(*value) : std::string(otherwise);
+}
+
 // `value` must be one of two words.
 aws::result<bool> is_second(const char* name, const std::string& value, std::string_view first,
                             std::string_view second) {
@@ -59,38 +65,38 @@ aws::result<bool> is_second(const char* name, const std::string& value, std::str
 
 }  // namespace
 
-aws::result<Settings> read_settings(const Environment& environment) {
+aws::result<Settings> read_settings(const aws::Environment& environment) {
   Settings settings;
-  settings.region = environment.get("AWS_REGION");
+  settings.region = text_of(environment, "AWS_REGION");
   if (settings.region.empty()) return wrong("AWS_REGION is not set");
-  settings.policy = environment.get("SLUICE_POLICY");
+  settings.policy = text_of(environment, "SLUICE_POLICY");
   if (settings.policy.empty())
     return wrong("SLUICE_POLICY is not set: the IoT policy that every device gets");
-  settings.data_endpoint = environment.get("SLUICE_DATA_ENDPOINT");
-  settings.credentials_endpoint = environment.get("SLUICE_CREDENTIALS_ENDPOINT");
-  settings.role_alias = environment.get("SLUICE_ROLE_ALIAS");
-  auto root_ca = read_root_ca(environment.get("SLUICE_ROOT_CA"));
+  settings.data_endpoint = text_of(environment, "SLUICE_DATA_ENDPOINT");
+  settings.credentials_endpoint = text_of(environment, "SLUICE_CREDENTIALS_ENDPOINT");
+  settings.role_alias = text_of(environment, "SLUICE_ROLE_ALIAS");
+  auto root_ca = read_root_ca(text_of(environment, "SLUICE_ROOT_CA"));
   if (!root_ca) return root_ca.error();
   settings.root_ca = std::move(*root_ca);
-  auto regions = read_regions(environment.get("SLUICE_REGIONS"));
+  auto regions = read_regions(text_of(environment, "SLUICE_REGIONS"));
   if (!regions) return regions.error();
   settings.regions = std::move(*regions);
   const auto rotate =
-      is_second("SLUICE_REISSUE", environment.get("SLUICE_REISSUE", "refuse"), "refuse", "rotate");
+      is_second("SLUICE_REISSUE", text_of(environment, "SLUICE_REISSUE", "refuse"), "refuse", "rotate");
   if (!rotate) return rotate.error();
   settings.reissue = *rotate ? Reissue::rotate : Reissue::refuse;
   const auto keep =
-      is_second("SLUICE_RETIRED", environment.get("SLUICE_RETIRED", "delete"), "delete", "keep");
+      is_second("SLUICE_RETIRED", text_of(environment, "SLUICE_RETIRED", "delete"), "delete", "keep");
   if (!keep) return keep.error();
   settings.retired = *keep ? Retired::keep : Retired::remove;
   const auto types =
-      is_second("SLUICE_THING_TYPES", environment.get("SLUICE_THING_TYPES", "yes"), "no", "yes");
+      is_second("SLUICE_THING_TYPES", text_of(environment, "SLUICE_THING_TYPES", "yes"), "no", "yes");
   if (!types) return types.error();
   settings.thing_types = *types;
-  const auto second = is_second("SLUICE_GETCERT", environment.get("SLUICE_GETCERT", "2"), "1", "2");
+  const auto second = is_second("SLUICE_GETCERT", text_of(environment, "SLUICE_GETCERT", "2"), "1", "2");
   if (!second) return second.error();
   settings.generation = *second ? Generation::second : Generation::first;
-  const auto claim = read_claim(environment.get("SLUICE_CLAIM_SECONDS", "30"));
+  const auto claim = read_claim(text_of(environment, "SLUICE_CLAIM_SECONDS", "30"));
   if (!claim) return claim.error();
   settings.claim = *claim;
   return settings;

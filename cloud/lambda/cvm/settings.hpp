@@ -6,8 +6,8 @@
 #include <map>
 #include <string>
 
+#include "aws/credentials.hpp"
 #include "aws/error.hpp"
-#include "cloud/lambda/environment.hpp"
 #include "cloud/lambda/retire.hpp"
 
 namespace sluice::lambda::cvm {
@@ -30,6 +30,6 @@ struct Settings {
   Generation generation = Generation::second;
 };
 
-aws::result<Settings> read_settings(const Environment& environment);
+aws::result<Settings> read_settings(const aws::Environment& environment);
 
 }  // namespace sluice::lambda::cvm

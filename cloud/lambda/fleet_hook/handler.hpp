@@ -29,6 +29,7 @@ class FleetHookHandler {
   struct Asked {
     std::string productid, access_token, certificate_id, key_hash;
   };
+  aws::result<bool> may_replace(const Asked& asked, const DeviceRecord& seen);
   aws::result<bool> redeem(const Asked& asked, DeviceRecord seen);
 
   aws::IotControl& iot_;

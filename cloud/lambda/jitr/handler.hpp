@@ -6,6 +6,7 @@
 #include "aws/iot_control.hpp"
 #include "cloud/lambda/device_table.hpp"
 #include "cloud/lambda/function.hpp"
+#include "cloud/lambda/retire.hpp"
 #include "core/log.hpp"
 
 namespace sluice::lambda::jitr {
@@ -13,6 +14,9 @@ namespace sluice::lambda::jitr {
 struct Settings {
   std::string policy;
   bool thing_types = true;
+  // With a table: may another certificate of the CA replace the registered one?
+  Reissue reissue = Reissue::refuse;
+  Retired retired = Retired::remove;
 };
 
 class JitrHandler {
@@ -30,9 +34,11 @@ class JitrHandler {
     bool yes = false;
     std::string why, product;
   };
-  aws::result<Allowed> allowed(std::string_view thing, std::string_view certificate_id);
+  Answer admit(const std::string& thing, const aws::Certificate& certificate);
+  aws::result<Allowed> allowed(std::string_view thing, const std::string& certificate_id);
   aws::result<void> activate(const std::string& thing, const std::string& product,
                              const aws::Certificate& certificate);
+  aws::result<void> retire_former(const std::string& thing, std::string_view certificate_id);
 
   aws::IotControl& iot_;
   DeviceTable* table_;
