@@ -1,8 +1,10 @@
 """cloud/stack/template.yaml as data: read with CloudFormation's short forms, cut down to what moto's CloudFormation can
 make, and its policies as a list. Used by the tests of the stack."""
 
+import io
 import json
 import pathlib
+import zipfile
 
 from cfnlint.decode import cfn_yaml
 
@@ -28,7 +30,12 @@ NOT_IN_MOTO = {
     "AWS::S3::BucketPolicy": "moto has the API, not the resource",
 }
 # Single resources of a type that moto makes.
-NOT_IN_MOTO_NAMES = {"GetFirmware": "moto forgets Integration.Credentials, and then refuses an S3 integration without"}
+NOT_IN_MOTO_NAMES = {
+    "GetFirmware": "moto forgets Integration.Credentials, and then refuses an S3 integration without",
+    "HealthCheck": "moto cannot update a stack with a Route 53 resource that its condition leaves out",
+    "RegionalRecord": "moto cannot update a stack with a Route 53 resource that its condition leaves out",
+    "EdgeRecord": "moto cannot update a stack with a Route 53 resource that its condition leaves out",
+}
 
 
 def plain(node):
@@ -107,3 +114,11 @@ def write_for_moto(path):
     template, _ = for_moto(load())
     path.write_text(json.dumps(template))
     return path
+
+
+def empty_zip():
+    """A function's zip as far as moto looks into it."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr("bootstrap", "#!/bin/sh\n")
+    return data.getvalue()
