@@ -30,12 +30,7 @@ NOT_IN_MOTO = {
     "AWS::S3::BucketPolicy": "moto has the API, not the resource",
 }
 # Single resources of a type that moto makes.
-NOT_IN_MOTO_NAMES = {
-    "GetFirmware": "moto forgets Integration.Credentials, and then refuses an S3 integration without",
-    "HealthCheck": "moto cannot update a stack with a Route 53 resource that its condition leaves out",
-    "RegionalRecord": "moto cannot update a stack with a Route 53 resource that its condition leaves out",
-    "EdgeRecord": "moto cannot update a stack with a Route 53 resource that its condition leaves out",
-}
+NOT_IN_MOTO_NAMES = {"GetFirmware": "moto forgets Integration.Credentials, and then refuses an S3 integration without"}
 
 
 def plain(node):
@@ -51,10 +46,12 @@ def load(path=TEMPLATE):
     return plain(cfn_yaml.load(str(path)))
 
 
-def for_moto(template):
-    """(the template without what moto cannot make, the logical ids of what was stripped)"""
+def for_moto(template, conditional=True):
+    """(the template without what moto cannot make, the logical ids of what was stripped). conditional: with resources
+    that have a condition; moto heeds it when it makes a stack, and not when it updates one."""
     resources = template["Resources"].items()
-    gone = {name for name, resource in resources if resource["Type"] in NOT_IN_MOTO or name in NOT_IN_MOTO_NAMES}
+    gone = {name for name, resource in resources if resource["Type"] in NOT_IN_MOTO or name in NOT_IN_MOTO_NAMES
+            or ("Condition" in resource and not conditional)}
 
     def stand_in(node):
         if isinstance(node, list):
@@ -111,7 +108,7 @@ def statements(template):
 
 
 def write_for_moto(path):
-    template, _ = for_moto(load())
+    template, _ = for_moto(load(), conditional=False)
     path.write_text(json.dumps(template))
     return path
 
