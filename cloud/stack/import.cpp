@@ -2,8 +2,6 @@
 // cloud/stack/import finds the tables and AWS's credentials and calls it.
 #include <fmt/format.h>
 
-#include <array>
-#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/program_options.hpp>
 #include <cstdio>
@@ -11,22 +9,16 @@
 #include <exception>
 #include <fstream>
 #include <iterator>
-#include <map>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <sstream>
-#include <thread>
 
 #include "aws/credentials.hpp"
-#include "aws/dynamodb.hpp"
 #include "aws/http.hpp"
 #include "aws/retry.hpp"
-#include "cloud/lambda/device_table_dynamodb.hpp"
-#include "cloud/lambda/token_check.hpp"
 #include "cloud/stack/device_file.hpp"
-#include "cloud/stack/device_loader.hpp"
 #include "cloud/stack/new_devices.hpp"
+#include "cloud/stack/table_import.hpp"
 #include "core/clock.hpp"
 
 namespace sluice::stack {
@@ -35,8 +27,7 @@ namespace {
 namespace po = boost::program_options;
 
 constexpr int kDone = 0, kFailed = 1, kUsage = 64, kBadFile = 65, kNoFile = 66, kCannotCreate = 73;
-constexpr std::size_t kMostShown = 50;       // problems, devices kept
-constexpr std::size_t kProgressEvery = 250;  // rows
+constexpr std::size_t kMostShown = 50;  // problems
 
 int fail(int code, const std::string& text) {
   fmt::print(stderr, "import: {}\n", text);
@@ -77,10 +68,6 @@ int generate(const po::variables_map& given) {
              out, given["generate"].as<std::size_t>());
   return kDone;
 }
-
-struct Target {
-  std::string region, table;
-};
 
 std::optional<std::vector<Target>> targets_from(const std::vector<std::string>& texts) {
   std::vector<Target> targets;
@@ -126,104 +113,12 @@ std::optional<DeviceFile> read_devices(const std::string& path, const std::vecto
   return devices;
 }
 
-// One region's table, and what became of the rows there.
-class Region {
- public:
-  Region(Target target, const std::string& endpoint, const aws::Caller& caller)
-      : target_(std::move(target)),
-        dynamodb_(aws::make_dynamodb(
-            {.region = target_.region, .endpoint = endpoint, .signing_name = {}, .retry = {}}, caller)),
-        table_(lambda::make_dynamodb_device_table(*dynamodb_, target_.table)),
-        loader_(*dynamodb_, *table_, target_.table) {}
-
-  const std::string& name() const { return target_.region; }
-  const std::map<Loaded, std::size_t>& counts() const { return counts_; }
-
-  // What stops the whole import; any thread.
-  std::optional<std::string> load(const DeviceRow& row, const std::string& hash, bool replace,
-                                  std::mutex& mutex) {
-    if (!row.region.empty() && row.region != target_.region) return {};
-    const auto loaded = loader_.load(row, hash, replace);
-    const std::scoped_lock lock(mutex);
-    if (!loaded) {
-      return fmt::format("line {}, {} in {}: {}", row.line, row.productid, target_.region,
-                         loaded.error().text);
-    }
-    ++counts_[*loaded];
-    if ((*loaded == Loaded::kept || *loaded == Loaded::blocked) && shown_++ < kMostShown) {
-      fmt::print("line {}, {} in {}: {}\n", row.line, row.productid, target_.region,
-                 *loaded == Loaded::kept ? "registered already, left alone (--replace lets it register again)"
-                                         : "blocked by its applyState, left alone");
-    }
-    return {};
-  }
-
- private:
-  Target target_;
-  std::unique_ptr<aws::Dynamodb> dynamodb_;
-  std::unique_ptr<lambda::DeviceTable> table_;
-  DeviceLoader loader_;
-  std::map<Loaded, std::size_t> counts_;
-  std::size_t shown_ = 0;
-};
-
-void print_counts(const Region& region) {
-  constexpr std::array<std::pair<Loaded, const char*>, 6> kWords = {{{Loaded::added, "added"},
-                                                                     {Loaded::updated, "updated"},
-                                                                     {Loaded::replaced, "replaced"},
-                                                                     {Loaded::unchanged, "unchanged"},
-                                                                     {Loaded::kept, "left alone"},
-                                                                     {Loaded::blocked, "blocked"}}};
-  std::string text;
-  for (const auto& [what, word] : kWords) {
-    const auto it = region.counts().find(what);
-    if (it != region.counts().end())
-      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", it->second, word);
-  }
-  fmt::print("{}: {}\n", region.name(), text.empty() ? "no devices" : text);
-}
-
-// Hashing and DynamoDB's answers take their time: several rows at once.
-int import_rows(const std::vector<DeviceRow>& rows, std::vector<std::unique_ptr<Region>>& regions,
-                bool replace) {
-  constexpr std::size_t kAtOnce = 8;
-  std::atomic<std::size_t> next{0}, done{0};
-  std::mutex mutex;  // of the counts, the output and `stopped`
-  std::optional<std::string> stopped;
-  const auto work = [&] {
-    for (auto i = next++; i < rows.size(); i = next++) {
-      const auto hash = lambda::hash_access_token(rows[i].access_token);
-      std::optional<std::string> problem;
-      if (hash.empty()) problem = "OpenSSL has no random bytes or memory";
-      for (auto& region : regions) {
-        if (!problem) problem = region->load(rows[i], hash, replace, mutex);
-      }
-      const std::scoped_lock lock(mutex);
-      if (problem) {
-        if (!stopped) stopped = std::move(problem);
-        next = rows.size();
-        return;
-      }
-      if (const auto so_far = ++done; so_far % kProgressEvery == 0)
-        fmt::print("{} of {}\n", so_far, rows.size());
-    }
-  };
-  {
-    std::vector<std::jthread> workers;
-    for (std::size_t i = 0; i < std::min(kAtOnce, rows.size()); ++i) workers.emplace_back(work);
-  }
-  for (const auto& region : regions) print_counts(*region);
-  if (!stopped) return kDone;
-  return fail(kFailed,
-              fmt::format("stopped at {}\n{} of {} devices are done; importing the file again does the rest",
-                          *stopped, done.load(), rows.size()));
-}
-
 int import_file(const po::variables_map& given) {
   if (!given.contains("file")) return fail(kUsage, "which file? See --help");
   const auto targets = targets_from(given["to"].as<std::vector<std::string>>());
   if (!targets || targets->empty()) return fail(kUsage, "--to REGION=TABLE says where the devices go");
   std::vector<std::string> names;
+  names.reserve(targets->size());
   for (const auto& target : *targets) names.push_back(target.region);
   int code = kDone;
   const auto devices = read_devices(given["file"].as<std::string>(), names, code);
@@ -252,11 +147,9 @@ int import_file(const po::variables_map& given) {
                            .credentials = credentials,
                            .now = [&] { return std::chrono::floor<std::chrono::seconds>(clock->wall()); },
                            .waiting = aws::waiting_on(pause)};
-  std::vector<std::unique_ptr<Region>> regions;
-  for (const auto& target : *targets) {
-    regions.push_back(std::make_unique<Region>(target, given["endpoint"].as<std::string>(), caller));
-  }
-  return import_rows(devices->rows, regions, given.contains("replace"));
+  const auto stopped = import_into(devices->rows, *targets, given["endpoint"].as<std::string>(), caller,
+                                   given.contains("replace"));
+  return stopped ? fail(kFailed, *stopped) : kDone;
 }
 
 int run(int argc, char** argv) {
@@ -282,6 +175,7 @@ int run(int argc, char** argv) {
 }  // namespace sluice::stack
 
 int main(int argc, char** argv) {
+  std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);  // progress is for whoever waits, also behind a pipe
   try {
     return sluice::stack::run(argc, argv);
   } catch (const std::exception& e) {
