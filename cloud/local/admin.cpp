@@ -63,7 +63,7 @@ HttpAnswer status(const AdminView& view) {
                    {"refused_publishes", view.host.refused_publishes()},
                    {"pubacks_lost", view.host.pubacks_lost()},
                    {"protocol_errors", stats.protocol_errors},
-                   {"registered_things", view.things.size()},
+                   {"registered_things", view.registry.size()},
                    {"things", std::move(things)},
                    {"clients", std::move(clients)},
                    {"faults", view.faults.describe()}});

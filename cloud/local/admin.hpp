@@ -11,7 +11,7 @@ struct AdminView {
   mqtt::Broker& broker;
   CloudHost& host;
   Faults& faults;
-  Things& things;
+  Registry& registry;
   PublishLog& log;
   std::function<std::size_t()> connections;  // open sockets
   std::function<double()> rate;              // publishes received in the last whole second

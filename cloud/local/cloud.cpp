@@ -33,11 +33,11 @@ class LocalCloud final : public Cloud {
         clock_(clock),
         options_(options),
         log_(std::move(log)),
-        things_(options.directory, log_.named("things")),
+        registry_(options.directory, log_.named("registry")),
         faults_(clock, options.seed),
         publish_log_(options.log_format, clock),
         host_({clock,
-               things_,
+               registry_,
                faults_,
                publish_log_,
                options.quotas,
@@ -53,9 +53,9 @@ class LocalCloud final : public Cloud {
   ~LocalCloud() override { faults_.on_change({}); }
 
   result<void> start() {
-    if (auto done = things_.refresh(); !done) return done;
+    if (auto done = registry_.refresh(); !done) return done;
     if (auto done = publish_log_.open(options_.log); !done) return done;
-    auto tls = make_tls_context(options_.directory, things_, log_.named("tls"));
+    auto tls = make_tls_context(options_.directory, TlsUse::mqtt, registry_, clock_, log_.named("tls"));
     if (!tls) return tls.error();
     tls_ = *tls;
     broker_->restored(milliseconds());
@@ -134,7 +134,7 @@ class LocalCloud final : public Cloud {
     if (options_.admin.empty()) return {};
     const auto where = parse_host_port(options_.admin);
     if (!where) return where.error();
-    view_.emplace(AdminView{*broker_, host_, faults_, things_, publish_log_, [this] { return sockets(); },
+    view_.emplace(AdminView{*broker_, host_, faults_, registry_, publish_log_, [this] { return sockets(); },
                             [this] { return rate_; }});
     auto admin = make_http_server(
         loop_, *where, [this](const HttpRequest& request) { return answer_admin(*view_, request); });
@@ -185,7 +185,7 @@ class LocalCloud final : public Cloud {
   const CloudOptions options_;
   Log log_;
   std::shared_ptr<int> alive_ = std::make_shared<int>();
-  Things things_;
+  Registry registry_;
   Faults faults_;
   PublishLog publish_log_;
   Forgetful journal_;

@@ -44,6 +44,14 @@ class StreamConnection final : public Accepted,
 
   const PeerFacts& peer() const override { return peer_; }
   std::weak_ptr<PeerConnection> self() override { return this->weak_from_this(); }
+  std::string certificate_pem() const override {
+    if constexpr (kTls) {
+      // native_handle() is not const, asking for the certificate is.
+      const X509* certificate = SSL_get0_peer_certificate(const_cast<Stream&>(stream_).native_handle());
+      return certificate != nullptr ? to_pem(certificate) : std::string();
+    }
+    return {};
+  }
 
   void start() override {
     if constexpr (kTls) {

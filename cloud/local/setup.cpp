@@ -6,6 +6,7 @@
 #include "cloud/local/certificates.hpp"
 #include "cloud/local/files.hpp"
 #include "cloud/local/policy.hpp"
+#include "cloud/local/registry/arn.hpp"
 
 namespace sluice::cloud {
 namespace {
@@ -54,14 +55,6 @@ result<void> make_folder(const fs::path& path) {
 result<void> write_pair(const fs::path& certificate, const fs::path& key, const KeyAndCertificate& pair) {
   if (auto done = write_new_file(key, pair.key, 0600); !done) return done;
   return write_new_file(certificate, pair.certificate, 0644);
-}
-
-// AWS: [a-zA-Z0-9:_-]{1,128}. Also keeps names from leaving the folder.
-bool valid_thing_name(std::string_view name) {
-  return !name.empty() && name.size() <= 128 && std::ranges::all_of(name, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == ':' ||
-           c == '_' || c == '-';
-  });
 }
 
 // A name stays; a file is copied into policies/ under its stem.
