@@ -40,6 +40,7 @@ DOORS = [
     ("SQLite", re.compile(r"^sqlite3(ext)?\.h$"), ("daemon/store/", "tests/unit/store/", "tests/support/torture_vfs")),
     ("Paho", re.compile(r"^(mqtt/\w+\.h|MQTT\w+\.h)$"), ("daemon/uplink/",)),
     ("yaml-cpp", re.compile(r"^yaml-cpp/"), ("daemon/config/",)),
+    ("libcurl", re.compile(r"^curl/"), ("aws/http",)),
     ("Beast", re.compile(r"^boost/beast"), ("daemon/device/websocket", "cloud/local/websocket", "cloud/local/http", "cmake/asio.cpp",
                                             "tests/", "bench/")),
 ]
