@@ -75,7 +75,8 @@ aws::result<Rows> read_rows(const std::filesystem::path& path) {
   if (in.bad() || !in.is_open()) return trouble(path.string() + ": cannot be read");
   try {
     Rows rows;
-    for (const auto& row : json::parse(text).at("devices")) {
+    const auto root = json::parse(text);
+    for (const auto& row : root.at("devices").get_ref<const json::array_t&>()) {
       auto record = from_row(row);
       auto key = record.productid;
       rows.insert_or_assign(std::move(key), std::move(record));

@@ -14,6 +14,7 @@ namespace sluice::lambda {
 // The function did not answer: Lambda tells the caller `message` and `type`. Asynchronous callers try again;
 // an authorizer whose message is exactly "Unauthorized" makes API Gateway answer 401.
 struct FunctionError {
+  FunctionError() = default;
   FunctionError(std::string error_type, std::string error_message)
       : type(std::move(error_type)), message(std::move(error_message)) {}
   std::string type, message;
