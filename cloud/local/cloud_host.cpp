@@ -40,7 +40,7 @@ bool CloudHost::waits_for_activation(PeerConnection& peer) {
   const std::string& id = peer.peer().certificate_id;
   if (id.empty()) return false;
   const auto known = parts_.registry.certificate(id);
-  if (known) return known->status == "PENDING_ACTIVATION";
+  if (known && known->status != "PENDING_ACTIVATION") return false;
   if (parts_.newcomer) parts_.newcomer(peer.certificate_pem());
   return true;
 }
@@ -231,7 +231,8 @@ void CloudHost::record(ClientContext& context, const mqtt::Publish& publish, boo
     counts.bytes += publish.payload.size();
     counts.last = parts_.clock.wall();
   }
-  parts_.log.add({context.presence.client_id, context.thing_name(), context.mqtt5, from_will, &publish});
+  parts_.log.add({context.presence.client_id, context.thing_name(), context.mqtt5, from_will, &publish,
+                  parts_.log_region});
   settle_later();
 }
 

@@ -37,6 +37,7 @@ class CloudHost final : public mqtt::Host {
     QuotaOptions quotas;
     ArnScope scope;
     Log words;
+    std::string log_region;  // in the publish log; empty: there is one region
     // Runs a function once, after the current turn of the loop.
     std::function<void(std::function<void()>)> later;
     // A certificate that may register itself has come for the first time. May be empty.

@@ -58,6 +58,7 @@ class Listener {
     std::size_t maximum_unsent;  // the engine's option
     std::size_t maximum_connections = 20'000;
     Log log;
+    Duration latency = {};  // of everything that is sent, and of the TLS handshake
   };
 
   virtual ~Listener() = default;
