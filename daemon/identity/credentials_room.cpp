@@ -114,13 +114,15 @@ class Room final : public Credentials {
     auto found = source_of_(identity);
     if (found.has_error()) return found;
     if (!options_.role_alias.empty()) found->role_alias = options_.role_alias;
+    if (found->endpoint.empty()) found->endpoint = options_.endpoint;
     const auto who = identity.empty() ? std::string("the gateway") : identity;
     if (found->role_alias.empty()) {
       return Error{errc::denied, "no role alias is known for " + who + ": set credentials.role_alias"};
     }
     if (found->endpoint.empty()) {
-      return Error{errc::denied,
-                   "no credentials endpoint is known for " + who + ": it comes with its certificate"};
+      return Error{errc::denied, "no credentials endpoint is known for " + who +
+                                     ": set credentials.endpoint (aws iot "
+                                     "describe-endpoint --endpoint-type iot:CredentialProvider)"};
     }
     return found;
   }

@@ -26,9 +26,9 @@ namespace sluice::identity {
 inline constexpr store::Space kCredentialsSpace = 19;
 
 struct CredentialsOptions {
-  std::string listen;  // "127.0.0.1:9911"; empty: nobody is answered
-  std::string
-      role_alias;  // of all identities; empty: the one that the identity was given with its certificate
+  std::string listen;      // "127.0.0.1:9911"; empty: nobody is answered
+  std::string role_alias;  // of all identities; empty: the one that came with the certificate
+  std::string endpoint;    // of the provider, host[:port], for identities that came with none
   bool operator==(const CredentialsOptions&) const = default;
 };
 

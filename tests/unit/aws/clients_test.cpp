@@ -7,6 +7,7 @@
 #include "aws/iot_credentials.hpp"
 #include "aws/iot_data.hpp"
 #include "aws/sts.hpp"
+#include "tests/unit/aws/loopback_server.hpp"
 #include "tests/unit/aws/scripted_http.hpp"
 
 namespace sluice::aws {
@@ -247,6 +248,26 @@ TEST_F(IotCredentials, AreFetchedForARoleAlias) {
   EXPECT_EQ(http.last().url,
             "https://p.credentials.iot.eu-central-1.amazonaws.com/role-aliases/role%3Da/credentials");
   EXPECT_EQ(header_of(http.last(), "x-amzn-iot-thingname"), "gw-1");
+}
+
+TEST_F(IotCredentials, AreFetchedOverMutualTlsWithAKeyFromMemory) {
+  const auto server_own = test::make_certificate();
+  const auto device = test::make_certificate("device");
+  test::LoopbackServer provider(
+      [](test::Peer& peer, const std::string&) {
+        peer.send(test::http_answer(200, R"({"credentials":{"accessKeyId":"ASIA","secretAccessKey":"s",
+            "sessionToken":"t","expiration":"2024-01-15T13:00:00Z"}})"));
+      },
+      test::LoopbackServer::Tls{server_own, device.certificate});
+  HttpOptions options;
+  options.ca_pem = server_own.certificate;
+  options.certificate_pem = device.certificate;
+  options.key_pem = device.key;
+  request.endpoint = provider.authority();
+  const auto credentials = fetch_credentials(*make_http(options), request);
+  ASSERT_TRUE(credentials) << credentials.error().text;
+  EXPECT_EQ(credentials->credentials.session_token, "t");
+  EXPECT_TRUE(provider.requests().at(0).starts_with("GET /role-aliases/role%3Da/credentials HTTP/1.1\r\n"));
 }
 
 TEST_F(IotCredentials, ARefusalSaysWhatToLookAt) {

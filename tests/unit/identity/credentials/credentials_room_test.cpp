@@ -24,7 +24,7 @@ class CredentialsEndpoint : public testing::Test {
  protected:
   CredentialsEndpoint() { open(); }
 
-  void open(CredentialsOptions options = {"127.0.0.1:0", ""}) {
+  void open(CredentialsOptions options = {"127.0.0.1:0", "", ""}) {
     room.reset();
     auto provider = std::make_unique<ScriptedProvider>(house.loop, house.clock);
     aws = provider.get();
@@ -250,9 +250,19 @@ TEST_F(CredentialsEndpoint, SaysWhatToSetWhenNoRoleIsKnown) {
   auto [status, body] = ask(request(token));
   EXPECT_EQ(status, 403);
   EXPECT_NE(body.at("message").get<std::string>().find("credentials.role_alias"), std::string::npos);
-  open({"127.0.0.1:0", "given"});
+  open({"127.0.0.1:0", "given", ""});
   EXPECT_EQ(ask(request(token)).first, 200);
   EXPECT_EQ(aws->asked.back().role_alias, "given");
+}
+
+TEST_F(CredentialsEndpoint, AsksTheConfiguredEndpointForAnIdentityThatCameWithNone) {
+  const auto token = issue("backup");
+  house.identities[""].endpoint.clear();
+  EXPECT_NE(ask(request(token)).second.at("message").get<std::string>().find("credentials.endpoint"),
+            std::string::npos);
+  open({"127.0.0.1:0", "", "q.credentials.example.com"});
+  EXPECT_EQ(ask(request(token)).first, 200);
+  EXPECT_EQ(aws->asked.back().endpoint, "q.credentials.example.com");
 }
 
 TEST_F(CredentialsEndpoint, AnswersNothingButAGetOfItsPath) {
@@ -330,9 +340,9 @@ TEST_F(CredentialsEndpoint, StopClosesWhoIsConnected) {
 
 TEST_F(CredentialsEndpoint, MovesAndEndsWithTheConfiguration) {
   const auto token = issue("backup");
-  ASSERT_TRUE(room->reload({"localhost:0", ""}));
+  ASSERT_TRUE(room->reload({"localhost:0", "", ""}));
   EXPECT_EQ(ask(request(token)).first, 200);
-  ASSERT_TRUE(room->reload({"", ""}));
+  ASSERT_TRUE(room->reload({"", "", ""}));
   EXPECT_EQ(room->status().at("listening"), false);
   EXPECT_EQ(room->status().at("uri"), "");
 }
@@ -341,7 +351,7 @@ TEST_F(CredentialsEndpoint, ListensOnLoopbackOnly) {
   for (const auto* listen :
        {"0.0.0.0:9911", "192.168.1.1:9911", "example.com:9911", "127.0.0.1", "127.0.0.1:", ":9911",
         "127.0.0.1:99999", "127.0.0.1:1/x", "http://127.0.0.1:1", "[::]:1"}) {
-    open({listen, ""});
+    open({listen, "", ""});
     ASSERT_TRUE(started.has_error()) << listen;
     EXPECT_EQ(started.error().code, errc::invalid_argument) << listen;
     EXPECT_NE(started.error().text.find("127.0.0.1:9911"), std::string::npos);
@@ -351,7 +361,7 @@ TEST_F(CredentialsEndpoint, ListensOnLoopbackOnly) {
 TEST_F(CredentialsEndpoint, APortThatIsTakenIsTold) {
   const auto taken = "127.0.0.1:" + std::to_string(port());
   House other;
-  auto second = make_credentials({taken, ""}, other.loop, other.clock, other.registry, other.source_of(),
+  auto second = make_credentials({taken, "", ""}, other.loop, other.clock, other.registry, other.source_of(),
                                  other.log(), std::make_unique<ScriptedProvider>(other.loop, other.clock));
   const auto outcome = second->start();
   ASSERT_TRUE(outcome.has_error());
