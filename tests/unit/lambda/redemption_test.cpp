@@ -123,6 +123,28 @@ TEST_F(Redeeming, AnOperatorsResetReplacesACertificateThatIsInUse) {
   }
 }
 
+TEST_F(Redeeming, ACertificateThatFleetProvisioningNeverActivatedIsReplaced) {
+  for (const char* key : {"key-1", "key-2"}) {
+    const auto left = world.iot.add("pem", "PENDING_ACTIVATION");
+    world.change([&](auto& record) {
+      record.apply_state = kRegistered;
+      record.cert_id = left;
+      record.key_hash = "key-1";
+    });
+    const auto issued = ask(key);
+    ASSERT_TRUE(issued) << refusal(issued);
+    EXPECT_EQ(world.iot.status_of(left), "");
+    EXPECT_EQ(world.iot.active(), std::vector{issued->certificate.id});
+    world.iot.forget(issued->certificate.id);
+  }
+}
+
+TEST_F(Redeeming, ARegistrationWithoutACertificateIsKeptAsItIs) {
+  world.change([](auto& record) { record.apply_state = kRegistered; });
+  EXPECT_EQ(refusal(ask("key-1")), "409 AlreadyRegistered");
+  EXPECT_TRUE(ask("key-1", Reissue::rotate));
+}
+
 TEST_F(Redeeming, ADeletedCertificateIsReplacedOnlyByPolicyRotate) {
   const auto first = ask("key-1");
   world.iot.forget(first->certificate.id);
