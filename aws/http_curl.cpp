@@ -7,6 +7,7 @@
 #include "aws/http.hpp"
 #include "aws/http_answer.hpp"
 #include "aws/http_handles.hpp"
+#include "aws/http_sigpipe.hpp"
 #include "aws/http_words.hpp"
 #include "aws/url.hpp"
 
@@ -65,6 +66,7 @@ class CurlHttp : public Http {
     const auto url = split_url(request.url);
     if (auto problem = problem_of(request, url)) return *std::move(problem);
     const auto origin = std::string(url->scheme) + "://" + std::string(url->authority);
+    const NoSigpipe guard;
     Handle handle = handles_.take();
     if (!handle) return http_error(CURLE_OUT_OF_MEMORY, request.method, origin, "");
     auto outcome = exchange(handle.get(), request, *url, origin);
@@ -133,7 +135,13 @@ class CurlHttp : public Http {
     for (const auto& [name, value] : request.headers) {
       if (names_equal(name, "content-length")) continue;  // libcurl counts
       has_type = has_type || names_equal(name, "content-type");
-      append(lines, value.empty() ? name + ";" : name + ": " + value);
+      std::string line = name;
+      if (value.empty()) {
+        line += ';';  // libcurl's spelling of a header with no value
+      } else {
+        line.append(": ").append(value);
+      }
+      append(lines, line);
     }
     append(lines, "Expect:");  // no 100-continue: it costs a round trip, and some servers never answer it
     if (!has_type) append(lines, "Content-Type:");

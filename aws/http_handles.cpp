@@ -1,5 +1,7 @@
 #include "aws/http_handles.hpp"
 
+#include "aws/http_sigpipe.hpp"
+
 namespace sluice::aws {
 namespace {
 constexpr std::size_t kMostIdle = 8;
@@ -10,6 +12,7 @@ HttpHandles::HttpHandles() {
 }
 
 HttpHandles::~HttpHandles() {
+  const NoSigpipe guard;  // closing says goodbye
   idle_.clear();
   curl_global_cleanup();
 }

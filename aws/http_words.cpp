@@ -43,8 +43,8 @@ Meaning meaning_of(CURLcode code) {
     case CURLE_SSL_INVALIDCERTSTATUS:
       return {tls, "TLS trouble"};
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
       return {invalid, "this is no https URL"};
+    case CURLE_UNSUPPORTED_PROTOCOL:  // the URL was looked at before: what comes back is older than HTTP/1.0
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_BAD_CONTENT_ENCODING:
     case CURLE_HTTP2:

@@ -31,7 +31,8 @@ class HttpsSts : public Sts {
     std::size_t number = 0;
     for (const auto& [key, value] : request.tags) {
       const auto member = "&Tags.member." + std::to_string(++number);
-      form += member + ".Key=" + percent_encode(key) + member + ".Value=" + percent_encode(value);
+      form.append(member).append(".Key=").append(percent_encode(key));
+      form.append(member).append(".Value=").append(percent_encode(value));
     }
     const auto body = ask("AssumeRole", std::move(form));
     if (!body) return body.error();

@@ -15,8 +15,8 @@ struct Url {
   std::string_view path;       // from the first slash; may be empty
   std::string_view query;      // without the question mark
 };
-// Views into `text`. Nothing: not such a URL (no scheme, no host, user names, control characters, a
-// fragment).
+// Views into `text`, which must outlive them. Nothing: not such a URL (no scheme, no host, user names,
+// control characters, a fragment).
 std::optional<Url> split_url(std::string_view text);
 
 // Is it 127.x.x.x, [::1] or localhost: can only this machine answer?

@@ -97,7 +97,7 @@ bool App::start_parts() {
     log_.error("{}", listening.error().text);
     return false;
   }
-  uplink_->start();
+  open_gateway_lane();
   open_lanes();
   // Without its control socket the gateway still carries readings: say so and go on.
   if (auto listening = console_->start(); listening.has_error()) {
@@ -122,12 +122,23 @@ void App::wire() {
   devices_->on_own_identities_changed([this] { open_lanes(); });
 }
 
+// With the files of the configuration, which are looked at afresh at each connect.
+void App::open_gateway_lane() {
+  CloudIdentity identity;
+  identity.thing = options_.thing;
+  identity.tls.files = options_.cloud.tls;
+  uplink_->add_lane(kGatewayLane, std::move(identity));
+}
+
 void App::open_lanes() {
   std::vector<LaneId> wanted;
   for (const auto& own : devices_->own_identities()) {
     wanted.push_back(own.lane);
-    if (std::find(lanes_.begin(), lanes_.end(), own.lane) == lanes_.end())
-      uplink_->add_lane(own.lane, own.device, own.tls);
+    if (std::find(lanes_.begin(), lanes_.end(), own.lane) != lanes_.end()) continue;
+    CloudIdentity identity;
+    identity.thing = own.device;
+    identity.tls.files = own.tls;
+    uplink_->add_lane(own.lane, std::move(identity));
   }
   for (const LaneId lane : lanes_) {
     if (std::find(wanted.begin(), wanted.end(), lane) == wanted.end()) uplink_->remove_lane(lane);
@@ -169,6 +180,7 @@ result<void> App::reload() {
   options_ = loaded->options;
   ingest_->replace_routes(options_);
   uplink_->reload(options_);
+  open_gateway_lane();
   open_lanes();
   log_.info("configuration reloaded from {}", config_file_.string());
   return {};

@@ -64,6 +64,7 @@ class App {
   bool start_parts();
   void wire();
   void listen_to_signals();
+  void open_gateway_lane();
   void open_lanes();
   // The configuration file again; what is wrong with it leaves everything as it is.
   result<void> reload();

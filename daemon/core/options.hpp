@@ -14,6 +14,7 @@ namespace sluice {
 
 struct TlsFiles {  // PEM; empty: none
   std::filesystem::path certificate, key, ca;
+  bool operator==(const TlsFiles&) const = default;
 };
 
 struct ListenerOptions {

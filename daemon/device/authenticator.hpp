@@ -20,7 +20,7 @@
 #include "device/buckets.hpp"
 #include "device/directory.hpp"
 #include "device/peer.hpp"
-#include "device/workers.hpp"
+#include "core/workers.hpp"
 #include "mqtt/packet.hpp"
 
 namespace sluice::device {

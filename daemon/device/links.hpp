@@ -15,7 +15,7 @@
 #include "core/log.hpp"
 #include "device/buckets.hpp"
 #include "device/listener.hpp"
-#include "device/workers.hpp"
+#include "core/workers.hpp"
 #include "mqtt/broker.hpp"
 
 namespace sluice::device {

@@ -162,13 +162,13 @@ std::unique_ptr<Peer> House::tls_peer(const std::string& thing, const std::strin
                             static_cast<unsigned>(wire.size()));
   }
   contexts.push_back(context);
-  auto peer = std::make_unique<Peer>(loop, cloud->port(), context.get());
+  auto peer = std::make_unique<Peer>(loop, cloud->ports().mqtt, context.get());
   peer->open();
   return peer;
 }
 
 std::unique_ptr<Peer> House::plain_peer() {
-  auto peer = std::make_unique<Peer>(loop, cloud->insecure_port(), nullptr);
+  auto peer = std::make_unique<Peer>(loop, cloud->ports().insecure, nullptr);
   peer->open();
   return peer;
 }
