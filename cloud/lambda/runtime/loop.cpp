@@ -1,5 +1,6 @@
 #include "cloud/lambda/runtime/loop.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <exception>
 #include <optional>
