@@ -3,8 +3,10 @@
 import base64
 import datetime
 import hashlib
+import json
 import os
 import sys
+import urllib.request
 
 import boto3
 from botocore.config import Config
@@ -59,6 +61,18 @@ class Aws(Program):
         self.client("dynamodb").put_item(TableName=TABLE, Item={
             "productid": {"S": productid}, "accessToken": {"S": token_hash(token)}, "product": {"S": product},
             "applyState": {"N": "0"}})
+
+    def require_signatures(self):
+        """From here on only this key's signatures are taken. moto computes those of IoT for another service name."""
+        iam = self.client("iam")
+        iam.create_user(UserName="function")
+        allow = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "dynamodb:*", "Resource": "*"}]}
+        iam.put_user_policy(UserName="function", PolicyName="table", PolicyDocument=json.dumps(allow))
+        key = iam.create_access_key(UserName="function")["AccessKey"]
+        switch = urllib.request.Request(f"{self.url}/moto-api/reset-auth", data=b"0", method="POST",
+                                        headers={"content-type": "text/plain"})
+        urllib.request.urlopen(switch, timeout=10).close()
+        return key
 
     def record(self, productid):
         item = self.client("dynamodb").get_item(TableName=TABLE, Key={"productid": {"S": productid}}, ConsistentRead=True)

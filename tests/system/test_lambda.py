@@ -200,6 +200,24 @@ def test_the_authorizer_lets_in_who_has_a_token(run, aws):
     assert refused["errorMessage"] == "Unauthorized"
 
 
+def test_requests_are_signed_so_that_the_keys_count(packed, aws, tmp_path):
+    """moto checks signatures of DynamoDB once it is told to; the authorizer asks nothing else."""
+    aws.add_device("thermo-1", TOKEN)
+    key = aws.require_signatures()
+    event = {"type": "REQUEST", "methodArn": f"arn:aws:execute-api:{REGION}:123456789012:abc/v1/GET/devices",
+             "headers": {"productid": "thermo-1", "accessToken": TOKEN}}
+    for secret, good in ((key["SecretAccessKey"], True), ("another secret", False)):
+        api = RuntimeApi()
+        env = aws.function_env(AWS_ACCESS_KEY_ID=key["AccessKeyId"], AWS_SECRET_ACCESS_KEY=secret, AWS_SESSION_TOKEN="")
+        function = Function(packed["authorizer"], api, tmp_path / f"out-{good}", env).start().wait_ready()
+        if good:
+            assert api.invoke(event)["principalId"] == "thermo-1"
+        else:
+            assert api.fails(event)["errorType"] == "Table.Unavailable"
+            assert "HTTP 403" in wait_for("the function says why", function.text)
+        function.kill()
+
+
 def test_wrong_settings_are_told_before_the_first_event(packed, aws, tmp_path):
     for env, name in (({"SLUICE_POLICY": ""}, "SLUICE_POLICY"), ({"SLUICE_TABLE": ""}, "SLUICE_TABLE"),
                       ({"AWS_ACCESS_KEY_ID": ""}, "AWS_ACCESS_KEY_ID"), ({"SSL_CERT_FILE": "/nowhere"}, "SSL_CERT_FILE")):

@@ -66,11 +66,8 @@ Redemption::Redemption(aws::IotControl& iot, DeviceTable& table, const Settings&
     : iot_(iot), table_(table), settings_(settings), now_(std::move(now)), log_(std::move(log)) {}
 
 Redeemed Redemption::redeem(const Wanted& wanted) {
-  const auto seen = check_token(table_, wanted.productid, wanted.access_token);
-  if (!seen) {
-    log_.info("{}: {}", valid_productid(wanted.productid) ? wanted.productid : "?", seen.error().code);
-    return seen.error();
-  }
+  const auto seen = check_token(table_, wanted.productid, wanted.access_token, log_);
+  if (!seen) return seen.error();
   return decide(wanted, *seen);
 }
 
@@ -128,7 +125,8 @@ Redeemed Redemption::claim(const Wanted& wanted, const DeviceRecord& seen) {
   if (held.attempt.empty()) {
     return failed("claim", seen, {Kind::unavailable, 0, {}, "OpenSSL has no random bytes", {}});
   }
-  if (seen.apply_state == kRegistered) add(held.retiring, seen.cert_id);
+  // Also of a new one: an operator set applyState back to 0, and the new certificate takes the place of the old.
+  if (seen.apply_state != kInProgress) add(held.retiring, seen.cert_id);
   const bool same_key = !wanted.key_hash.empty() && wanted.key_hash == seen.key_hash;
   if (!same_key) add(held.retiring, std::exchange(held.pending_cert, {}));
   held.key_hash = wanted.key_hash;

@@ -106,7 +106,21 @@ TEST_F(Redeeming, ACertificateThatAnOperatorTookOutOfUseIsNotReplaced) {
     EXPECT_EQ(world.iot.status_of(first->certificate.id), status);
   }
   world.change([](auto& record) { record.apply_state = kNew; });
-  EXPECT_TRUE(ask("key-2")) << "applyState 0 allows another";
+  const auto another = ask("key-2");
+  ASSERT_TRUE(another) << "applyState 0 allows another";
+  EXPECT_EQ(world.iot.status_of(first->certificate.id), "");
+  EXPECT_TRUE(world.iot.works(another->certificate.id, kDevice, "devices"));
+}
+
+TEST_F(Redeeming, AnOperatorsResetReplacesACertificateThatIsInUse) {
+  const auto first = ask("key-1");
+  for (const char* key : {"key-1", "key-2"}) {
+    world.change([](auto& record) { record.apply_state = kNew; });
+    const auto next = ask(key);
+    ASSERT_TRUE(next);
+    EXPECT_NE(next->certificate.id, first->certificate.id);
+    EXPECT_EQ(world.iot.active(), std::vector{next->certificate.id});
+  }
 }
 
 TEST_F(Redeeming, ADeletedCertificateIsReplacedOnlyByPolicyRotate) {
