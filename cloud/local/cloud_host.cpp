@@ -193,16 +193,18 @@ mqtt::PublishVerdict CloudHost::on_publish(mqtt::Client& client, const mqtt::Pub
     return refuse(*context, publish, Reason::not_authorized, "no policy allows it");
   }
   auto request = parts_.requests && !from_will ? parts_.requests(publish.topic) : Request();
-  if (request && asked_.size() < kMostEvents) {
-    // Not in the log: requests carry tokens.
-    asked_.push_back(
-        {contexts_.find(client.client_id)->second, std::move(request), std::string(publish.payload)});
+  verdict.deliver = !request && !rule_topic(publish.topic);
+  if (request) {
+    // Not in the log: requests carry tokens. Beyond the bound there is no answer, as when AWS is too busy.
     ++context->received;
+    if (asked_.size() < kMostEvents) {
+      asked_.push_back(
+          {contexts_.find(client.client_id)->second, std::move(request), std::string(publish.payload)});
+    }
     settle_later();
   } else {
     record(*context, publish, from_will);
   }
-  verdict.deliver = !request && !rule_topic(publish.topic);
   if (!from_will && publish.qos > 0) {
     verdict.ticket = gate_.join(parts_.faults.puback_delay());
     if (parts_.faults.lose_puback()) {
