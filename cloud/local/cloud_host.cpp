@@ -325,20 +325,30 @@ void CloudHost::settle() {
   }
 }
 
-// Straight to the connection, subscribed or not, with QoS 0: the engine's packet identifiers are its own.
 void CloudHost::answer(const Asked& asked) {
-  const auto reply = asked.request(*asked.client, asked.payload);
-  const auto peer = asked.client->connection.lock();
-  if (!reply || !peer || !asked.client->online) return;
-  if (!asked.client->may("iot:Receive", "topic", reply->topic)) {
-    parts_.words.info("{} may not receive {}", asked.client->presence.client_id, reply->topic);
+  auto reply = asked.request(*asked.client, asked.payload);
+  if (!reply) return;
+  if (reply->delay <= Duration::zero()) return deliver(*asked.client, *reply);
+  const auto delay = reply->delay;
+  parts_.clock.call_after(
+      delay, [this, alive = std::weak_ptr(alive_), client = asked.client, late = std::move(*reply)] {
+        if (!alive.expired()) deliver(*client, late);
+      });
+}
+
+// Straight to the connection, subscribed or not, with QoS 0: the engine's packet identifiers are its own.
+void CloudHost::deliver(ClientContext& client, const Reply& reply) {
+  const auto peer = client.connection.lock();
+  if (!peer || !client.online) return;
+  if (!client.may("iot:Receive", "topic", reply.topic)) {
+    parts_.words.info("{} may not receive {}", client.presence.client_id, reply.topic);
     return;
   }
   mqtt::Publish publish;
-  publish.topic = reply->topic;
-  publish.payload = reply->payload;
-  mqtt::encode(publish, asked.client->mqtt5 ? mqtt::Version::v5 : mqtt::Version::v311, peer->out);
-  ++asked.client->sent;
+  publish.topic = reply.topic;
+  publish.payload = reply.payload;
+  mqtt::encode(publish, client.mqtt5 ? mqtt::Version::v5 : mqtt::Version::v311, peer->out);
+  ++client.sent;
   peer->wake();
 }
 

@@ -4,10 +4,10 @@ import configparser
 import json
 import os
 import pathlib
-import shutil
 import subprocess
 
 import pytest
+from actors import crt_connection
 from house import LOCAL_CLOUD, LocalCloud, accepts, free_port, wait_for
 
 AWS = pathlib.Path("/usr/bin/aws")  # Debian's, whatever else is in PATH
@@ -179,13 +179,13 @@ def test_temporary_credentials_sign_for_the_cli(cloud, tmp_path):
 
 
 def test_awscrt_provisions_by_claim(cloud, tmp_path):
-    mqtt_connection_builder = pytest.importorskip("awsiot.mqtt_connection_builder", reason="awsiotsdk is not installed")
-    mqtt = pytest.importorskip("awscrt.mqtt")
+    from awscrt import mqtt
+
     token = cloud.add_token("crt-fleet")
     _, csr = make_key_and_csr(tmp_path, "crt-fleet")
-    connection = mqtt_connection_builder.mtls_from_path(
-        endpoint="127.0.0.1", port=cloud.port, cert_filepath=str(cloud.dir / "claim" / "cert.pem"),
-        pri_key_filepath=str(cloud.dir / "claim" / "key.pem"), ca_filepath=str(cloud.dir / "ca.pem"), client_id="claim-crt")
+    claim = {"certificate": str(cloud.dir / "claim" / "cert.pem"), "key": str(cloud.dir / "claim" / "key.pem"),
+             "ca": str(cloud.dir / "ca.pem")}
+    connection = crt_connection("127.0.0.1", cloud.port, "claim-crt", claim)
     connection.connect().result(20)
     answers = {}
     create, provision = "$aws/certificates/create-from-csr/json", "$aws/provisioning-templates/fleet/provision/json"
@@ -204,6 +204,5 @@ def test_awscrt_provisions_by_claim(cloud, tmp_path):
                            "parameters": {"SerialNumber": "crt-fleet", "accessToken": token}})
     assert done["thingName"] == "crt-fleet"
     connection.disconnect().result(20)
-    assert shutil.which("mosquitto_pub")
     described = cloud.aws("describe-certificate", "--certificate-id", made["certificateId"])
     assert described["certificateDescription"]["status"] == "ACTIVE"

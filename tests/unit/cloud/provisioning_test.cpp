@@ -167,6 +167,30 @@ TEST(Fleet, RepliesToTheAskingClientAlone) {
   EXPECT_FALSE(spy->has_packet());
 }
 
+TEST(Fleet, HasTroubleOnDemand) {
+  House house;
+  Claimer claimer(house);
+  const auto csr = json{{"certificateSigningRequest", make_csr("x").csr}}.dump();
+  const std::string topic = "$aws/certificates/create-from-csr/json";
+  ASSERT_TRUE(house.cloud->faults().set({{"kind", "fleet-throttle"}, {"next", 1}}));
+  EXPECT_EQ(claimer.ask(topic, csr).body["statusCode"], 429);
+  ASSERT_TRUE(house.cloud->faults().set({{"kind", "fleet-error"}, {"status", 503}, {"next", 1}}));
+  EXPECT_EQ(claimer.ask(topic, csr).body["statusCode"], 503);
+  ASSERT_TRUE(house.cloud->faults().set({{"kind", "fleet-lose-answer"}, {"next", 1}}));
+  claimer.peer->send(publish_bytes(topic, csr, 90));
+  EXPECT_EQ(type_of(house.next_packet(*claimer.peer)), mqtt::PacketType::puback);
+  house.settle();
+  EXPECT_FALSE(claimer.peer->has_packet());
+  EXPECT_EQ(control(house, "GET", "/certificates").json()["certificates"].size(), 2U) << "it was made";
+  ASSERT_TRUE(house.cloud->faults().set({{"kind", "fleet-slow"}, {"ms", 500}, {"next", 1}}));
+  claimer.peer->send(publish_bytes(topic, csr, 91));
+  EXPECT_EQ(type_of(house.next_packet(*claimer.peer)), mqtt::PacketType::puback);
+  house.settle();
+  EXPECT_FALSE(claimer.peer->has_packet());
+  house.pass(500ms);
+  EXPECT_EQ(type_of(house.next_packet(*claimer.peer)), mqtt::PacketType::publish);
+}
+
 TEST(Fleet, GivesClaimsForFiveMinutesToTrustedUsers) {
   House house;
   const auto claim = control(house, "POST", "/provisioning-templates/fleet/provisioning-claim").json();
