@@ -119,6 +119,16 @@ TEST(Fleet, SpeaksCbor) {
   EXPECT_EQ(reply.body["certificateId"].get<std::string>().size(), 64U);
 }
 
+TEST(Fleet, RefusesPayloadsThatAreTooDeep) {
+  House house;
+  Claimer claimer(house);
+  // Arrays of one, a hundred thousand levels of them.
+  const auto cbor = claimer.ask("$aws/certificates/create-from-csr/cbor", std::string(100'000, '\x81'));
+  EXPECT_EQ(cbor.body["errorCode"], "InvalidPayload");
+  const auto text = claimer.ask("$aws/certificates/create-from-csr/json", std::string(100'000, '['));
+  EXPECT_EQ(text.body["errorCode"], "InvalidPayload");
+}
+
 TEST(Fleet, RefusesInAwsWords) {
   House house;
   const auto token = add_device(house, "dev-1");
