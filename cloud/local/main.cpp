@@ -82,7 +82,7 @@ result<cloud::RegionOptions> parse_region(const std::string& text) {
     region.address = region.name.substr(equals + 1);
     region.name.resize(equals);
   }
-  const Error bad{errc::invalid_argument, "--region " + text + " is not REGION[=ADDRESS][,latency=80ms]"};
+  Error bad{errc::invalid_argument, "--region " + text + " is not REGION[=ADDRESS][,latency=80ms]"};
   const bool named =
       !region.name.empty() &&
       region.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos;

@@ -12,7 +12,6 @@ namespace sluice::cloud::test {
 namespace {
 
 namespace asio = boost::asio;
-using asio::ip::tcp;
 using boost::system::error_code;
 
 std::shared_ptr<asio::ssl::context> plain_context(House& house) {
@@ -42,7 +41,7 @@ HttpExchange::HttpExchange(House& house, std::uint16_t port, const aws::HttpRequ
          " HTTP/1.1\r\nConnection: close\r\nContent-Length: " + std::to_string(request.body.size()) + "\r\n";
   bool host = false;
   for (const auto& [name, value] : request.headers) {
-    out_ += name + ": " + value + "\r\n";
+    out_.append(name).append(": ").append(value).append("\r\n");
     host = host || name == "host" || name == "Host";
   }
   if (!host) out_ += "Host: " + std::string(url->authority) + "\r\n";

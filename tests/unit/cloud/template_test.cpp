@@ -82,7 +82,7 @@ TEST(Template, IsRefusedWithTheReason) {
 
 TEST(Template, EndsWhereFunctionsAreTooDeep) {
   std::string value = R"("x")";
-  for (int i = 0; i < 40; ++i) value = R"({"Fn::Join":["",[)" + value + "]]}";
+  for (int i = 0; i < 40; ++i) value.insert(0, R"({"Fn::Join":["",[)").append("]]}");
   EXPECT_NE(evaluated(naming(value), {}).find("nested too deeply"), std::string::npos);
 }
 

@@ -94,6 +94,7 @@ TEST(Vending, KeepsToTheUsagePlan) {
   House house([](CloudOptions& options) { options.cvm_rate = 2; });
   const auto port = house.cloud->ports().cvm;
   std::vector<unsigned> statuses;
+  statuses.reserve(3);
   for (int i = 0; i < 3; ++i)
     statuses.push_back(http(house, port, "GET", "/Prod/getcert?serialNumber=x&deviceToken=y").status);
   EXPECT_EQ(statuses, (std::vector<unsigned>{500, 500, 429}));
