@@ -85,10 +85,10 @@ void write_columns(aws::ItemChange& change, const DeviceRecord& next) {
     change.names.emplace(column, name);
     if (value) {
       const auto key = std::string(":") + name;
-      set += (set.empty() ? "SET " : ", ") + column + " = " + key;
+      set.append(set.empty() ? "SET " : ", ").append(column).append(" = ").append(key);
       change.values.emplace(key, *value);
     } else {
-      remove += (remove.empty() ? "REMOVE " : ", ") + column;
+      remove.append(remove.empty() ? "REMOVE " : ", ").append(column);
     }
   }
   change.update = set + (remove.empty() ? "" : " " + remove);

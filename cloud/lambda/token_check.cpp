@@ -28,19 +28,36 @@ bool valid_productid(std::string_view productid) {
          });
 }
 
-Checked check_token(DeviceTable& table, std::string_view productid, std::string_view token) {
+Checked check_token(DeviceTable& table, std::string_view productid, std::string_view token, const Log& log) {
   // What can be nobody's is refused without work; this tells nothing of the table.
-  if (!valid_productid(productid) || token.empty() || token.size() > aws::cvm::kMaxAccessToken) {
+  if (!valid_productid(productid)) {
+    log.info("refused: no productid, or none that could be in the table");
+    return unauthorized();
+  }
+  if (token.empty() || token.size() > aws::cvm::kMaxAccessToken) {
+    log.info("{}: refused: no accessToken, or one of more than 1024 bytes", productid);
     return unauthorized();
   }
   auto found = table.find(productid);
-  if (!found) return refusal_of(found.error());
+  if (!found) {
+    log.error("{}: the table of devices: {} {}", productid, found.error().code, found.error().text);
+    return refusal_of(found.error());
+  }
   const bool known = found->has_value() && device::valid_token_hash((*found)->token_hash);
   const bool matches = device::token_matches(
       token, known ? (*found)->token_hash : device::unmatchable_token_hash(kTokenHashCost));
-  if (!known || !matches) return unauthorized();
+  if (!known || !matches) {
+    log.info("{}: refused: {}", productid,
+             known                ? "not its token"
+             : found->has_value() ? "its accessToken in the table is no hash"
+                                  : "not in the table");
+    return unauthorized();
+  }
   const auto state = (*found)->apply_state;
-  if (state != kNew && state != kInProgress && state != kRegistered) return unauthorized();  // blocked
+  if (state != kNew && state != kInProgress && state != kRegistered) {
+    log.info("{}: refused: blocked by applyState {}", productid, state);
+    return unauthorized();
+  }
   return std::move(**found);
 }
 

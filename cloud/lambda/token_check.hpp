@@ -5,6 +5,7 @@
 
 #include "aws/cvm.hpp"
 #include "cloud/lambda/device_table.hpp"
+#include "core/log.hpp"
 
 namespace sluice::lambda {
 
@@ -19,8 +20,9 @@ bool valid_productid(std::string_view productid);
 using Checked = boost::system::result<DeviceRecord, aws::cvm::Refusal>;
 
 // The device's record. Refusals: 401 for an unknown productid, a wrong token and a blocked device alike
-// (after the same work), 429 or 503 when the table does not answer.
-Checked check_token(DeviceTable& table, std::string_view productid, std::string_view token);
+// (after the same work), 429 or 503 when the table does not answer. Why is
+// logged here.
+Checked check_token(DeviceTable& table, std::string_view productid, std::string_view token, const Log& log);
 
 // What a caller is told when AWS does not do its part: 429 or 503 with Retry-After. `text` of the error is
 // for the log, not for the caller.

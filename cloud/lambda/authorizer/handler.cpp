@@ -97,11 +97,8 @@ Answer AuthorizerHandler::operator()(std::string_view event) {
   };
   const auto shown = credentials_of(*parsed);
   if (!shown) return refuse();
-  const auto record = check_token(table_, shown->productid, shown->access_token);
-  if (!record && record.error().status == 401) {
-    log_.info("{}: not let in", valid_productid(shown->productid) ? shown->productid : "?");
-    return refuse();
-  }
+  const auto record = check_token(table_, shown->productid, shown->access_token, log_);
+  if (!record && record.error().status == 401) return refuse();
   if (!record) return FunctionError{"Table." + record.error().code, record.error().message};
   if (!simple) return policy(*record, resource);
   return aws::dumped({{"isAuthorized", true},

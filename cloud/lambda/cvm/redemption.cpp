@@ -31,6 +31,9 @@ namespace {
 using aws::cvm::Refusal;
 using Kind = aws::Error::Kind;
 
+// What fleet provisioning leaves when it comes to nothing after its hook said yes.
+constexpr std::string_view kNeverUsed = "PENDING_ACTIVATION";
+
 Refusal in_progress(std::int64_t wait_s) {
   constexpr std::int64_t kMostWait = 5;
   return {.status = 409,
@@ -66,11 +69,8 @@ Redemption::Redemption(aws::IotControl& iot, DeviceTable& table, const Settings&
     : iot_(iot), table_(table), settings_(settings), now_(std::move(now)), log_(std::move(log)) {}
 
 Redeemed Redemption::redeem(const Wanted& wanted) {
-  const auto seen = check_token(table_, wanted.productid, wanted.access_token);
-  if (!seen) {
-    log_.info("{}: {}", valid_productid(wanted.productid) ? wanted.productid : "?", seen.error().code);
-    return seen.error();
-  }
+  const auto seen = check_token(table_, wanted.productid, wanted.access_token, log_);
+  if (!seen) return seen.error();
   return decide(wanted, *seen);
 }
 
@@ -88,16 +88,27 @@ Redeemed Redemption::decide(const Wanted& wanted, const DeviceRecord& seen) {
   }
   if (seen.apply_state == kRegistered) {
     if (!wanted.key_hash.empty() && wanted.key_hash == seen.key_hash) return hand_out_again(wanted, seen);
-    if (wanted.reissue == Reissue::refuse) {
-      return already_registered(
-          "the device has a certificate for another key, and may not have a second one");
+    const auto status = status_of(seen.cert_id);
+    if (!status) return failed("describe", seen, status.error());
+    if (*status != kNeverUsed) {
+      if (wanted.reissue == Reissue::refuse) {
+        return already_registered(
+            "the device has a certificate for another key, and may not have a second one");
+      }
+      // An operator's decision about the certificate is one about the device: no token overrules it.
+      if (!status->empty() && *status != "ACTIVE") return taken_out_of_use(*status);
     }
-    // An operator's decision about the certificate is one about the device: no token overrules it.
-    const auto current = iot_.describe_certificate(seen.cert_id);
-    if (!current && current.error().kind != Kind::not_found) return failed("describe", seen, current.error());
-    if (current && current->status != "ACTIVE") return taken_out_of_use(current->status);
   }
   return claim(wanted, seen);
+}
+
+// Empty: there is none, or it was deleted.
+aws::result<std::string> Redemption::status_of(const std::string& certificate_id) {
+  if (certificate_id.empty()) return std::string();
+  auto certificate = iot_.describe_certificate(certificate_id);
+  if (certificate) return std::move(certificate->status);
+  if (certificate.error().kind == Kind::not_found) return std::string();
+  return certificate.error();
 }
 
 // The answer got lost, or the device lost it: the same key gets the same certificate.
@@ -108,6 +119,7 @@ Redeemed Redemption::hand_out_again(const Wanted& wanted, const DeviceRecord& se
     if (wanted.reissue == Reissue::refuse) return taken_out_of_use("deleted");
     return claim(wanted, seen);
   }
+  if (certificate->status == kNeverUsed) return claim(wanted, seen);
   if (certificate->status != "ACTIVE") return taken_out_of_use(certificate->status);
   if (!seen.retiring.empty()) {  // the fleet provisioning hook was cut off
     if (const auto done = retire_all(iot_, seen.retiring, settings_.retired); !done) {
@@ -128,7 +140,9 @@ Redeemed Redemption::claim(const Wanted& wanted, const DeviceRecord& seen) {
   if (held.attempt.empty()) {
     return failed("claim", seen, {Kind::unavailable, 0, {}, "OpenSSL has no random bytes", {}});
   }
-  if (seen.apply_state == kRegistered) add(held.retiring, seen.cert_id);
+  // Also of a new one: an operator set applyState back to 0, and the new certificate takes the place of the
+  // old.
+  if (seen.apply_state != kInProgress) add(held.retiring, seen.cert_id);
   const bool same_key = !wanted.key_hash.empty() && wanted.key_hash == seen.key_hash;
   if (!same_key) add(held.retiring, std::exchange(held.pending_cert, {}));
   held.key_hash = wanted.key_hash;

@@ -36,6 +36,7 @@ class Redemption {
  private:
   Redeemed decide(const Wanted& wanted, const DeviceRecord& seen);
   Redeemed claim(const Wanted& wanted, const DeviceRecord& seen);
+  aws::result<std::string> status_of(const std::string& certificate_id);
   Redeemed hand_out_again(const Wanted& wanted, const DeviceRecord& seen);
   Redeemed run(const Wanted& wanted, DeviceRecord& held);
   Redeemed certificate_of(const Wanted& wanted, DeviceRecord& held);

@@ -47,11 +47,8 @@ Answer FleetHookHandler::operator()(std::string_view event) {
     return FunctionError{"Event.Malformed", "the event has no certificateId or no certificatePem"};
   }
   asked.key_hash = *key_hash;
-  const auto seen = check_token(table_, asked.productid, asked.access_token);
-  if (!seen) {
-    log_.info("{}: {}", valid_productid(asked.productid) ? asked.productid : "?", seen.error().code);
-    return no();
-  }
+  const auto seen = check_token(table_, asked.productid, asked.access_token, log_);
+  if (!seen) return no();
   const auto redeemed = redeem(asked, *seen);
   if (!redeemed) {
     log_.error("{}: {} {}", asked.productid, redeemed.error().code, redeemed.error().text);

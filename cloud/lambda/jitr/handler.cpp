@@ -91,7 +91,8 @@ aws::result<JitrHandler::Allowed> JitrHandler::allowed(std::string_view thing,
   const auto mine = table_->replace(seen, next);
   if (!mine) return mine.error();
   if (!*mine) {  // the same event twice, or two certificates: the next try sees which
-    return aws::Error{aws::Error::Kind::unavailable, 0, {}, "another event for the device is being served", {}};
+    return aws::Error{
+        aws::Error::Kind::unavailable, 0, {}, "another event for the device is being served", {}};
   }
   return Allowed{true, {}, seen.product};
 }

@@ -38,6 +38,7 @@ bool may(const std::string& action, const std::string& tail, bool attached = tru
 
 TEST(DevicePolicy, LetsADeviceBeItself) {
   EXPECT_TRUE(may("iot:Connect", "client/thermo-1"));
+  EXPECT_TRUE(may("iot:Publish", "topic/dt/thermo-1/temp"));
   EXPECT_TRUE(may("iot:Publish", "topic/dt/thermo/thermo-1/temp"));
   EXPECT_TRUE(may("iot:Publish", "topic/$aws/rules/readings/dt/thermo/thermo-1/temp"));
   EXPECT_TRUE(may("iot:Publish", "topic/$aws/things/thermo-1/shadow/update"));
@@ -45,8 +46,8 @@ TEST(DevicePolicy, LetsADeviceBeItself) {
   EXPECT_TRUE(may("iot:Publish", "topic/$aws/things/thermo-1/jobs/j-1/update"));
   EXPECT_TRUE(may("iot:Subscribe", "topicfilter/$aws/things/thermo-1/jobs/#"));
   EXPECT_TRUE(may("iot:Receive", "topic/$aws/things/thermo-1/jobs/notify"));
-  EXPECT_TRUE(may("iot:Subscribe", "topicfilter/cmd/thermo/thermo-1/#"));
-  EXPECT_TRUE(may("iot:Receive", "topic/cmd/thermo/thermo-1/reboot"));
+  EXPECT_TRUE(may("iot:Subscribe", "topicfilter/cmd/thermo-1/#"));
+  EXPECT_TRUE(may("iot:Receive", "topic/cmd/thermo-1/reboot"));
   EXPECT_TRUE(may("iot:AssumeRoleWithCertificate", "rolealias/device-role"));
 }
 
@@ -54,13 +55,14 @@ TEST(DevicePolicy, AndNobodyElse) {
   EXPECT_FALSE(may("iot:Connect", "client/thermo-2"));
   EXPECT_FALSE(may("iot:Connect", "client/thermo-1", false))
       << "a certificate that is not attached to the thing";
+  EXPECT_FALSE(may("iot:Publish", "topic/dt/thermo-2/temp"));
   EXPECT_FALSE(may("iot:Publish", "topic/dt/thermo/thermo-2/temp"));
   EXPECT_FALSE(may("iot:Publish", "topic/$aws/things/thermo-2/shadow/update"));
-  EXPECT_FALSE(may("iot:Publish", "topic/cmd/thermo/thermo-2/reboot"));
-  EXPECT_FALSE(may("iot:Publish", "topic/cmd/thermo/thermo-1/reboot"));
+  EXPECT_FALSE(may("iot:Publish", "topic/cmd/thermo-2/reboot"));
+  EXPECT_FALSE(may("iot:Publish", "topic/cmd/thermo-1/reboot"));
   EXPECT_FALSE(may("iot:Subscribe", "topicfilter/#"));
-  EXPECT_FALSE(may("iot:Subscribe", "topicfilter/cmd/+/+/#"));
-  EXPECT_FALSE(may("iot:Receive", "topic/cmd/thermo/thermo-2/reboot"));
+  EXPECT_FALSE(may("iot:Subscribe", "topicfilter/cmd/+/#"));
+  EXPECT_FALSE(may("iot:Receive", "topic/cmd/thermo-2/reboot"));
   EXPECT_FALSE(may("iot:AssumeRoleWithCertificate", "rolealias/another-role"));
   EXPECT_FALSE(may("iot:DeleteThingShadow", "thing/thermo-1"));
 }

@@ -106,7 +106,43 @@ TEST_F(Redeeming, ACertificateThatAnOperatorTookOutOfUseIsNotReplaced) {
     EXPECT_EQ(world.iot.status_of(first->certificate.id), status);
   }
   world.change([](auto& record) { record.apply_state = kNew; });
-  EXPECT_TRUE(ask("key-2")) << "applyState 0 allows another";
+  const auto another = ask("key-2");
+  ASSERT_TRUE(another) << "applyState 0 allows another";
+  EXPECT_EQ(world.iot.status_of(first->certificate.id), "");
+  EXPECT_TRUE(world.iot.works(another->certificate.id, kDevice, "devices"));
+}
+
+TEST_F(Redeeming, AnOperatorsResetReplacesACertificateThatIsInUse) {
+  const auto first = ask("key-1");
+  for (const char* key : {"key-1", "key-2"}) {
+    world.change([](auto& record) { record.apply_state = kNew; });
+    const auto next = ask(key);
+    ASSERT_TRUE(next);
+    EXPECT_NE(next->certificate.id, first->certificate.id);
+    EXPECT_EQ(world.iot.active(), std::vector{next->certificate.id});
+  }
+}
+
+TEST_F(Redeeming, ACertificateThatFleetProvisioningNeverActivatedIsReplaced) {
+  for (const char* key : {"key-1", "key-2"}) {
+    const auto left = world.iot.add("pem", "PENDING_ACTIVATION");
+    world.change([&](auto& record) {
+      record.apply_state = kRegistered;
+      record.cert_id = left;
+      record.key_hash = "key-1";
+    });
+    const auto issued = ask(key);
+    ASSERT_TRUE(issued) << refusal(issued);
+    EXPECT_EQ(world.iot.status_of(left), "");
+    EXPECT_EQ(world.iot.active(), std::vector{issued->certificate.id});
+    world.iot.forget(issued->certificate.id);
+  }
+}
+
+TEST_F(Redeeming, ARegistrationWithoutACertificateIsKeptAsItIs) {
+  world.change([](auto& record) { record.apply_state = kRegistered; });
+  EXPECT_EQ(refusal(ask("key-1")), "409 AlreadyRegistered");
+  EXPECT_TRUE(ask("key-1", Reissue::rotate));
 }
 
 TEST_F(Redeeming, ADeletedCertificateIsReplacedOnlyByPolicyRotate) {
