@@ -193,16 +193,18 @@ mqtt::PublishVerdict CloudHost::on_publish(mqtt::Client& client, const mqtt::Pub
     return refuse(*context, publish, Reason::not_authorized, "no policy allows it");
   }
   auto request = parts_.requests && !from_will ? parts_.requests(publish.topic) : Request();
-  if (request && asked_.size() < kMostEvents) {
-    // Not in the log: requests carry tokens.
-    asked_.push_back(
-        {contexts_.find(client.client_id)->second, std::move(request), std::string(publish.payload)});
+  verdict.deliver = !request && !rule_topic(publish.topic);
+  if (request) {
+    // Not in the log: requests carry tokens. Beyond the bound there is no answer, as when AWS is too busy.
     ++context->received;
+    if (asked_.size() < kMostEvents) {
+      asked_.push_back(
+          {contexts_.find(client.client_id)->second, std::move(request), std::string(publish.payload)});
+    }
     settle_later();
   } else {
     record(*context, publish, from_will);
   }
-  verdict.deliver = !request && !rule_topic(publish.topic);
   if (!from_will && publish.qos > 0) {
     verdict.ticket = gate_.join(parts_.faults.puback_delay());
     if (parts_.faults.lose_puback()) {
@@ -323,20 +325,30 @@ void CloudHost::settle() {
   }
 }
 
-// Straight to the connection, subscribed or not, with QoS 0: the engine's packet identifiers are its own.
 void CloudHost::answer(const Asked& asked) {
-  const auto reply = asked.request(*asked.client, asked.payload);
-  const auto peer = asked.client->connection.lock();
-  if (!reply || !peer || !asked.client->online) return;
-  if (!asked.client->may("iot:Receive", "topic", reply->topic)) {
-    parts_.words.info("{} may not receive {}", asked.client->presence.client_id, reply->topic);
+  auto reply = asked.request(*asked.client, asked.payload);
+  if (!reply) return;
+  if (reply->delay <= Duration::zero()) return deliver(*asked.client, *reply);
+  const auto delay = reply->delay;
+  parts_.clock.call_after(
+      delay, [this, alive = std::weak_ptr(alive_), client = asked.client, late = std::move(*reply)] {
+        if (!alive.expired()) deliver(*client, late);
+      });
+}
+
+// Straight to the connection, subscribed or not, with QoS 0: the engine's packet identifiers are its own.
+void CloudHost::deliver(ClientContext& client, const Reply& reply) {
+  const auto peer = client.connection.lock();
+  if (!peer || !client.online) return;
+  if (!client.may("iot:Receive", "topic", reply.topic)) {
+    parts_.words.info("{} may not receive {}", client.presence.client_id, reply.topic);
     return;
   }
   mqtt::Publish publish;
-  publish.topic = reply->topic;
-  publish.payload = reply->payload;
-  mqtt::encode(publish, asked.client->mqtt5 ? mqtt::Version::v5 : mqtt::Version::v311, peer->out);
-  ++asked.client->sent;
+  publish.topic = reply.topic;
+  publish.payload = reply.payload;
+  mqtt::encode(publish, client.mqtt5 ? mqtt::Version::v5 : mqtt::Version::v311, peer->out);
+  ++client.sent;
   peer->wake();
 }
 

@@ -27,6 +27,7 @@ class CloudHost final : public mqtt::Host {
  public:
   struct Reply {
     std::string topic, payload;
+    Duration delay = {};
   };
   using Request = std::function<std::optional<Reply>(ClientContext& client, std::string_view payload)>;
   struct Parts {
@@ -114,6 +115,7 @@ class CloudHost final : public mqtt::Host {
     std::string payload;
   };
   void answer(const Asked& asked);
+  void deliver(ClientContext& client, const Reply& reply);
 
   Parts parts_;
   mqtt::Broker* broker_ = nullptr;
@@ -126,6 +128,7 @@ class CloudHost final : public mqtt::Host {
   std::vector<SubscriptionChange> subscriptions_;
   std::vector<Message> lost_;  // taken, not acknowledged (fault lose-puback), still to be delivered
   std::vector<Asked> asked_;
+  std::shared_ptr<int> alive_ = std::make_shared<int>();  // late replies may come after we have gone
   bool settling_ = false;
   std::uint64_t dropped_by_quota_ = 0, refused_publishes_ = 0, pubacks_lost_ = 0, metered_units_ = 0;
 };

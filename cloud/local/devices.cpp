@@ -1,5 +1,6 @@
 #include "cloud/local/devices.hpp"
 
+#include <mutex>
 #include <nlohmann/json.hpp>
 
 #include "cloud/lambda/token_check.hpp"
@@ -49,6 +50,7 @@ class DeviceFolder final : public lambda::DeviceTable {
       : rows_(std::move(folder), ".json", parse_device, std::move(log)) {}
 
   aws::result<std::optional<DeviceRecord>> find(std::string_view productid) override {
+    const std::scoped_lock lock(mutex_);
     // It becomes a file's name.
     if (!lambda::valid_productid(productid)) return std::optional<DeviceRecord>();
     const auto row = rows_.find(productid);
@@ -59,6 +61,7 @@ class DeviceFolder final : public lambda::DeviceTable {
   }
 
   aws::result<bool> replace(const DeviceRecord& seen, const DeviceRecord& next) override {
+    const std::scoped_lock lock(mutex_);
     const auto row = rows_.find(seen.productid);
     if (!row) return false;
     DeviceRecord written = next;
@@ -71,17 +74,23 @@ class DeviceFolder final : public lambda::DeviceTable {
         row->pending_cert != seen.pending_cert) {
       return false;
     }
-    if (auto done = put(written); !done) return done.error();
+    if (auto done = write(written); !done) return done.error();
     return true;
   }
 
   aws::result<void> put(const DeviceRecord& record) override {
+    const std::scoped_lock lock(mutex_);
     if (!lambda::valid_productid(record.productid))
       return invalid_request("a productid is [a-zA-Z0-9:_-]{1,128}");
-    return as_aws(rows_.write(record.productid, to_text(record), 0600));
+    return write(record);
   }
 
  private:
+  aws::result<void> write(const DeviceRecord& record) {
+    return as_aws(rows_.write(record.productid, to_text(record), 0600));
+  }
+
+  std::mutex mutex_;
   RecordFolder<DeviceRecord> rows_;
 };
 

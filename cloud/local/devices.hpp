@@ -1,6 +1,6 @@
 // The table of devices with their tokens, as the cloud functions know it, in a folder with a file for each
 // device: a device that is added or changed by hand is seen at once. The laptop's DynamoDB; shared by all
-// regions, as a global table is. Calls on the loop thread.
+// regions, as a global table is. Any thread may call.
 #pragma once
 
 #include <filesystem>

@@ -82,7 +82,7 @@ result<cloud::RegionOptions> parse_region(const std::string& text) {
     region.address = region.name.substr(equals + 1);
     region.name.resize(equals);
   }
-  const Error bad{errc::invalid_argument, "--region " + text + " is not REGION[=ADDRESS][,latency=80ms]"};
+  Error bad{errc::invalid_argument, "--region " + text + " is not REGION[=ADDRESS][,latency=80ms]"};
   const bool named =
       !region.name.empty() &&
       region.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos;
@@ -133,7 +133,11 @@ int add_one_thing(const po::variables_map& given, const std::string& directory, 
   thing.type = given["type"].as<std::string>();
   thing.policies = given["policy"].as<Words>();
   thing.certificate_of = given["certificate-of"].as<std::string>();
-  if (!given["region"].defaulted()) thing.region = given["region"].as<Words>().front();
+  if (!given["region"].defaulted()) {
+    const auto regions = regions_of(given);
+    if (!regions) return fail(kUsage, regions.error().text);
+    thing.region = regions->front().name;
+  }
   for (const auto& pair : given["attribute"].as<Words>()) {
     const auto equals = pair.find('=');
     if (equals == std::string::npos) return fail(kUsage, "--attribute " + pair + " is not NAME=VALUE");
@@ -144,12 +148,17 @@ int add_one_thing(const po::variables_map& given, const std::string& directory, 
   return 0;
 }
 
-int add_devices(const std::string& directory, const std::vector<cloud::NewDevice>& devices, bool with_names) {
+int add_devices(const std::string& directory, const std::vector<cloud::NewDevice>& devices, bool with_names,
+                WallTime now) {
   if (!std::filesystem::exists(directory + "/ca.pem"))
     return fail(kCannot, directory + " is not a local cloud; make it with --init");
   const auto table = cloud::open_devices(directory + "/devices", make_stderr_log(Level::info));
   if (with_names) std::printf("productid,accessToken\n");
   for (const auto& device : devices) {
+    // The functions give things the product as their type where the type exists.
+    const auto typed =
+        device.product.empty() ? result<void>() : cloud::add_thing_type(directory, device.product, now);
+    if (!typed) return fail(kCannot, typed.error().text);
     const auto token = cloud::add_token(*table, device);
     if (!token) return fail(kCannot, token.error().text);
     std::printf("%s%s%s\n", with_names ? device.productid.c_str() : "", with_names ? "," : "",
@@ -167,14 +176,14 @@ int command(const po::variables_map& given, const std::string& directory, WallTi
     device.productid = words[1];
     device.product = given["product"].as<std::string>();
     if (!given["region"].defaulted()) device.region = given["region"].as<Words>().front();
-    return add_devices(directory, {device}, false);
+    return add_devices(directory, {device}, false, now);
   }
   if (words[0] != "import") return fail(kUsage, "unknown command; see --help");
   const auto text = cloud::read_file(words[1]);
   if (!text) return fail(kCannot, text.error().text);
   const auto devices = cloud::parse_device_csv(*text);
   if (!devices) return fail(kCannot, words[1] + ": " + devices.error().text);
-  return add_devices(directory, *devices, true);
+  return add_devices(directory, *devices, true, now);
 }
 
 int run(const po::variables_map& given, const std::string& directory, boost::asio::io_context& loop,

@@ -19,6 +19,13 @@ HttpAnswer too_many(std::string_view service) {
              : control::refusal(aws_error(429, "TooManyRequestsException", "Too Many Requests"));
 }
 
+CloudHost::Reply fleet_trouble(const std::string& topic, const Faults::ServiceTrouble& trouble) {
+  const std::string status = trouble.throttled ? "429" : std::to_string(trouble.status),
+                    code = trouble.throttled ? "Throttled" : "InternalServerError";
+  return {topic + "/rejected", R"({"statusCode":)" + status + R"(,"errorCode":")" + code +
+                                   R"(","errorMessage":"a fault on demand"})"};
+}
+
 }  // namespace
 
 std::string public_address(const HostPort& where, std::uint16_t port) {
@@ -108,16 +115,10 @@ CloudHost::Request RegionServices::request(std::string_view topic) {
              ClientContext& client, std::string_view payload) -> std::optional<CloudHost::Reply> {
     if (around_.faults.service_outage("fleet")) return std::nullopt;
     const auto trouble = around_.faults.trouble("fleet");
-    if (trouble.throttled || trouble.status != 0) {
-      return CloudHost::Reply{
-          topic + "/rejected",
-          trouble.throttled
-              ? R"({"statusCode":429,"errorCode":"Throttled","errorMessage":"Rate exceeded"})"
-              : R"({"statusCode":)" + std::to_string(trouble.status) +
-                    R"(,"errorCode":"InternalServerError","errorMessage":"fault fleet-error"})"};
-    }
+    if (trouble.throttled || trouble.status != 0) return fleet_trouble(topic, trouble);
     auto reply = request(client, payload);
     if (trouble.lost) return std::nullopt;
+    if (reply) reply->delay = trouble.delay;
     return reply;
   };
 }

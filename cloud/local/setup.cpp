@@ -108,6 +108,27 @@ result<void> add_region(const fs::path& directory, const std::string& region, Wa
             : result<void>();
 }
 
+result<void> add_thing_type(const fs::path& directory, const std::string& name, WallTime now) {
+  if (!valid_thing_name(name)) {
+    return Error{errc::invalid_argument,
+                 "thing type \"" + name + "\": AWS takes 1 to 128 of a-z A-Z 0-9 : _ -"};
+  }
+  std::vector<fs::path> registries = {directory};
+  std::error_code ec;
+  for (const auto& region : fs::directory_iterator(directory / "regions", ec))
+    registries.push_back(region.path());
+  for (const auto& registry : registries) {
+    const auto file = registry / "thing-types" / (name + ".json");
+    if (fs::exists(file)) continue;
+    ThingTypeRecord type;
+    type.name = name;
+    type.id = new_uuid();
+    type.created = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
+    if (auto done = write_file(file, to_text(type), 0644); !done) return done;
+  }
+  return {};
+}
+
 result<void> init_directory(const fs::path& directory, const std::vector<std::string>& regions,
                             const std::vector<std::string>& names, WallTime now) {
   if (fs::exists(directory / "ca.pem")) {

@@ -28,6 +28,9 @@ std::filesystem::path registry_folder(const std::filesystem::path& directory, co
 // A registry of its own for the region. It may be there already.
 result<void> add_region(const std::filesystem::path& directory, const std::string& region, WallTime now);
 
+// In every registry of the directory; one that is there stays.
+result<void> add_thing_type(const std::filesystem::path& directory, const std::string& name, WallTime now);
+
 struct NewThing {
   std::string name, type;
   std::map<std::string, std::string> attributes;

@@ -24,7 +24,7 @@ std::filesystem::path code_file(const Call& call) {
 // Made when it is asked for the first time; the same until it is deleted.
 aws::result<std::string> registration_code(const Call& call) {
   if (const auto known = read_file(code_file(call))) return *known;
-  const auto code = random_hex(32);
+  auto code = random_hex(32);
   if (auto written = write_file(code_file(call), code, 0644); !written)
     return internal_failure(written.error());
   return code;

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "aws/digest.hpp"
+#include "cloud/local/provisioning/payload.hpp"
 #include "cloud/local/provisioning/provisioner.hpp"
 #include "cloud/local/registry/aws_refusal.hpp"
 
@@ -12,11 +13,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::string_view kTemplates = "$aws/provisioning-templates/";
-
-std::string cbor_of(const json& value) {
-  const auto bytes = json::to_cbor(value);
-  return {bytes.begin(), bytes.end()};
-}
 
 std::string text_in(const json& object, const char* name) {
   const auto it = object.find(name);
@@ -55,16 +51,14 @@ CloudHost::Request FleetProvisioning::bound(Operation operation, std::string nam
                                             bool cbor) {
   return [this, operation, name = std::move(name), topic = std::move(topic), cbor](
              ClientContext& client, std::string_view payload) -> std::optional<CloudHost::Reply> {
-    json wish = payload.empty() ? json::object()
-                : cbor          ? json::from_cbor(payload.begin(), payload.end(), true, false)
-                                : json::parse(payload, nullptr, false);
-    const Outcome outcome = wish.is_object()
-                                ? (this->*operation)(client, name, wish)
-                                : Outcome::rejected(400, "InvalidPayload", "the payload cannot be read");
+    const auto wish = read_payload(payload, cbor);
+    const Outcome outcome =
+        wish ? (this->*operation)(client, name, *wish)
+             : Outcome::rejected(400, "InvalidPayload", "the payload is no object that can be read");
     if (!outcome.accepted)
       log_.info("{}: {} rejected: {}", client.presence.client_id, topic, outcome.body.dump());
     return CloudHost::Reply{topic + (outcome.accepted ? "/accepted" : "/rejected"),
-                            cbor ? cbor_of(outcome.body) : outcome.body.dump()};
+                            write_payload(outcome.body, cbor)};
   };
 }
 

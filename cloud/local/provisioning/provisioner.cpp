@@ -40,7 +40,7 @@ aws::result<void> make_thing(LocalIotControl& iot, const Provision::Thing& wante
 // A document of the template becomes a policy that is named for its text.
 aws::result<std::string> policy_of(LocalIotControl& iot, const Provision::Policy& wanted) {
   if (wanted.document.empty()) return wanted.name;
-  const auto name = aws::sha256_hex(wanted.document).substr(0, 40);
+  auto name = aws::sha256_hex(wanted.document).substr(0, 40);
   if (iot.registry().policies().find(name)) return name;
   const auto made = iot.create_policy(name, wanted.document);
   if (!made) return made.error();

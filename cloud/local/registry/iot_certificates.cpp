@@ -150,17 +150,16 @@ aws::result<aws::Certificate> LocalIotControl::register_certificate(std::string_
     return aws_error(400, "CertificateValidationException",
                      "the authority that signed this certificate is not registered and ACTIVE");
   }
-  auto registered = register_certificate_without_authority(pem, status);
-  if (!registered) return registered;
-  CertificateRecord record = *registry_.certificate(registered->id);
-  record.authority = authority;
-  record.mode = "DEFAULT";
-  if (auto done = registry_.save(record); !done) return internal_failure(done.error());
-  return registered;
+  return adopt(pem, status, authority);
 }
 
 aws::result<aws::Certificate> LocalIotControl::register_certificate_without_authority(
     std::string_view pem, std::string_view status) {
+  return adopt(pem, status, {});
+}
+
+aws::result<aws::Certificate> LocalIotControl::adopt(std::string_view pem, std::string_view status,
+                                                     const std::string& authority) {
   if (pem.empty() || pem.size() > kMostPem)
     return invalid_request("certificatePem must have 1 to 65536 characters");
   const auto facts = read_certificate(pem);
@@ -179,7 +178,8 @@ aws::result<aws::Certificate> LocalIotControl::register_certificate_without_auth
   record.id = facts->id;
   record.pem = pem;
   record.status = status;
-  record.mode = "SNI_ONLY";
+  record.authority = authority;
+  record.mode = authority.empty() ? "SNI_ONLY" : "DEFAULT";
   record.foreign = true;
   return keep(std::move(record));
 }

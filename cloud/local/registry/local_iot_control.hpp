@@ -67,6 +67,8 @@ class LocalIotControl final : public aws::IotControl {
   aws::result<aws::Certificate> keep(CertificateRecord record);
   aws::result<aws::Certificate> issue(std::string_view csr_pem, std::string_view status,
                                       std::int64_t expires);
+  aws::result<aws::Certificate> adopt(std::string_view pem, std::string_view status,
+                                      const std::string& authority);
   aws::result<std::shared_ptr<const CertificateRecord>> certificate(std::string_view id);
   aws::result<std::shared_ptr<const Thing>> known_thing(std::string_view name);
 

@@ -12,6 +12,7 @@
 #include "aws/dynamodb.hpp"
 #include "cloud/lambda/device_table_dynamodb.hpp"
 #include "cloud/lambda/device_table_file.hpp"
+#include "cloud/local/devices.hpp"
 #include "tests/support/scratch.hpp"
 
 namespace sluice::lambda {
@@ -36,6 +37,15 @@ class File final : public Kind {
     EXPECT_TRUE(table) << table.error().text;
     return table ? std::move(*table) : nullptr;
   }
+
+ private:
+  test::Scratch scratch_;
+};
+
+// The local cloud's: a file for each device.
+class Folder final : public Kind {
+ public:
+  std::unique_ptr<DeviceTable> open() override { return cloud::open_devices(scratch_.path() / "devices", {}); }
 
  private:
   test::Scratch scratch_;
@@ -71,6 +81,7 @@ class DeviceTableContract : public ::testing::TestWithParam<const char*> {
     const std::string_view name = GetParam();
     if (name == "Memory") return std::make_unique<Memory>();
     if (name == "File") return std::make_unique<File>();
+    if (name == "Folder") return std::make_unique<Folder>();
     return std::make_unique<Dynamo>();
   }
   // Tables that outlive a test get a device for each.
@@ -206,7 +217,7 @@ TEST_P(DeviceTableContract, OneOfManyWritersWins) {
 }
 
 std::vector<const char*> kinds() {
-  std::vector<const char*> names{"Memory", "File"};
+  std::vector<const char*> names{"Memory", "File", "Folder"};
   if (std::getenv("SLUICE_TEST_DYNAMODB") != nullptr) names.push_back("Dynamodb");
   return names;
 }

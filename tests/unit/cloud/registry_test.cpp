@@ -138,6 +138,25 @@ TEST_F(RegistryTest, AdoptPolicyFiles) {
   EXPECT_EQ(registry.principal(certificate_of("gw-1"))->policies.size(), 2U);
 }
 
+TEST_F(RegistryTest, GetTypesInEveryRegion) {
+  ASSERT_TRUE(add_thing_type(directory, "thermo", kNow));
+  ASSERT_TRUE(add_thing_type(directory, "thermo", kNow)) << "twice is no error";
+  EXPECT_FALSE(add_thing_type(directory, "../evil", kNow));
+  for (const auto& folder : {directory, directory / "regions" / "us-east-1"}) {
+    Registry registry(folder, {});
+    EXPECT_TRUE(registry.thing_types().find("thermo"));
+  }
+}
+
+TEST_F(RegistryTest, LiveInTheirRegion) {
+  NewThing thing;
+  thing.name = "far";
+  thing.region = "us-east-1";
+  ASSERT_TRUE(add(thing));
+  EXPECT_TRUE(Registry(directory / "regions" / "us-east-1", {}).thing("far"));
+  EXPECT_FALSE(Registry(directory, {}).thing("far"));
+}
+
 TEST_F(RegistryTest, AreMissedWithAHint) {
   Registry registry(scratch.path() / "nowhere", {});
   const auto done = registry.refresh();
