@@ -1,4 +1,4 @@
-#include "cloud/local/things.hpp"
+#include "cloud/local/registry/registry.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -16,8 +16,8 @@ namespace {
 
 constexpr WallTime kNow{std::chrono::seconds(1793491200)};
 
-struct ThingsTest : testing::Test {
-  ThingsTest() {
+struct RegistryTest : testing::Test {
+  RegistryTest() {
     EXPECT_TRUE(init_directory(directory, {"eu-central-1", "us-east-1"}, {"cloud.example"}, kNow));
   }
 
@@ -42,83 +42,83 @@ struct ThingsTest : testing::Test {
   std::filesystem::path directory = scratch.path() / "cloud";
 };
 
-TEST_F(ThingsTest, HaveKeysThatOnlyTheirOwnerReads) {
+TEST_F(RegistryTest, HaveKeysThatOnlyTheirOwnerReads) {
   ASSERT_TRUE(add({"gw-1", "gateway", {{"site", "north"}}, {}, {}}));
   EXPECT_EQ(mode_of(directory / "ca.key"), 0600U);
   EXPECT_EQ(mode_of(directory / "server.key"), 0600U);
   EXPECT_EQ(mode_of(directory / "things" / "gw-1" / "key.pem"), 0600U);
 }
 
-TEST_F(ThingsTest, AreFoundByTheirCertificate) {
+TEST_F(RegistryTest, AreFoundByTheirCertificate) {
   ASSERT_TRUE(add({"gw-1", "gateway", {{"site", "north"}}, {}, {}}));
-  Things things(directory, {});
-  ASSERT_TRUE(things.refresh());
-  const auto principal = things.principal(certificate_of("gw-1"));
+  Registry registry(directory, {});
+  ASSERT_TRUE(registry.refresh());
+  const auto principal = registry.principal(certificate_of("gw-1"));
   ASSERT_TRUE(principal);
   EXPECT_TRUE(principal->active());
   EXPECT_EQ(principal->thing, "gw-1");
   EXPECT_EQ(principal->policies.size(), 1U);
-  const auto thing = things.thing("gw-1");
+  const auto thing = registry.thing("gw-1");
   ASSERT_TRUE(thing);
   EXPECT_EQ(thing->type, "gateway");
   EXPECT_EQ(thing->attributes.at("site"), "north");
-  EXPECT_EQ(thing->certificate_id, principal->certificate_id);
-  EXPECT_FALSE(things.principal(std::string(64, '0')));
+  EXPECT_EQ(thing->certificates, std::vector{principal->certificate_id});
+  EXPECT_FALSE(registry.principal(std::string(64, '0')));
 }
 
-TEST_F(ThingsTest, MayBeAddedWhileTheCloudRuns) {
-  Things things(directory, {});
-  ASSERT_TRUE(things.refresh());
+TEST_F(RegistryTest, MayBeAddedWhileTheCloudRuns) {
+  Registry registry(directory, {});
+  ASSERT_TRUE(registry.refresh());
   ASSERT_TRUE(add({"late", {}, {}, {}, {}}));
-  EXPECT_TRUE(things.principal(certificate_of("late")));
+  EXPECT_TRUE(registry.principal(certificate_of("late")));
 }
 
-TEST_F(ThingsTest, LoseTheirCertificateWhenItIsSetInactive) {
+TEST_F(RegistryTest, LoseTheirCertificateWhenItIsSetInactive) {
   ASSERT_TRUE(add({"gw-1", {}, {}, {}, {}}));
-  Things things(directory, {});
+  Registry registry(directory, {});
   const auto id = certificate_of("gw-1");
-  ASSERT_TRUE(things.principal(id)->active());
+  ASSERT_TRUE(registry.principal(id)->active());
   auto description = nlohmann::json::parse(*read_file(directory / "things" / "gw-1" / "thing.json"));
   description["status"] = "INACTIVE";
   edit(directory / "things" / "gw-1" / "thing.json", description.dump());
-  EXPECT_FALSE(things.principal(id)->active());
+  EXPECT_FALSE(registry.principal(id)->active());
 }
 
-TEST_F(ThingsTest, GetANewPolicyWhenItsFileChanges) {
+TEST_F(RegistryTest, GetANewPolicyWhenItsFileChanges) {
   ASSERT_TRUE(add({"gw-1", {}, {}, {}, {}}));
-  Things things(directory, {});
+  Registry registry(directory, {});
   const auto id = certificate_of("gw-1");
   const auto may = [&] {
-    return allowed(things.principal(id)->policies, "iot:Publish", "arn:aws:iot:r:a:topic/dt/x", {});
+    return allowed(registry.principal(id)->policies, "iot:Publish", "arn:aws:iot:r:a:topic/dt/x", {});
   };
   EXPECT_TRUE(may());
   edit(directory / "policies" / "default.json",
        R"({"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":"*"}})");
   EXPECT_FALSE(may());
   edit(directory / "policies" / "default.json", "broken");
-  EXPECT_TRUE(things.principal(id)->policies.empty());
+  EXPECT_TRUE(registry.principal(id)->policies.empty());
 }
 
-TEST_F(ThingsTest, GoWithTheirFolder) {
+TEST_F(RegistryTest, GoWithTheirFolder) {
   ASSERT_TRUE(add({"gw-1", {}, {}, {}, {}}));
-  Things things(directory, {});
+  Registry registry(directory, {});
   const auto id = certificate_of("gw-1");
-  ASSERT_TRUE(things.principal(id));
+  ASSERT_TRUE(registry.principal(id));
   std::filesystem::remove_all(directory / "things" / "gw-1");
-  EXPECT_FALSE(things.principal(id));
-  EXPECT_FALSE(things.thing("gw-1"));
+  EXPECT_FALSE(registry.principal(id));
+  EXPECT_FALSE(registry.thing("gw-1"));
 }
 
-TEST_F(ThingsTest, MayShareACertificate) {
+TEST_F(RegistryTest, MayShareACertificate) {
   ASSERT_TRUE(add({"gw-1", {}, {}, {}, {}}));
   ASSERT_TRUE(add({"gw-1-child", {}, {}, {}, "gw-1"}));
-  Things things(directory, {});
-  ASSERT_TRUE(things.refresh());
-  EXPECT_EQ(things.thing("gw-1-child")->certificate_id, certificate_of("gw-1"));
+  Registry registry(directory, {});
+  ASSERT_TRUE(registry.refresh());
+  EXPECT_EQ(registry.thing("gw-1-child")->certificates, std::vector{certificate_of("gw-1")});
   EXPECT_FALSE(std::filesystem::exists(directory / "things" / "gw-1-child" / "key.pem"));
 }
 
-TEST_F(ThingsTest, AreRefusedWithTheReason) {
+TEST_F(RegistryTest, AreRefusedWithTheReason) {
   EXPECT_FALSE(add({"../evil", {}, {}, {}, {}}));
   EXPECT_FALSE(add({"", {}, {}, {}, {}}));
   EXPECT_FALSE(add({std::string(129, 'x'), {}, {}, {}, {}}));
@@ -129,18 +129,37 @@ TEST_F(ThingsTest, AreRefusedWithTheReason) {
   EXPECT_EQ(init_directory(directory, {}, {}, kNow).error().code, errc::exists);
 }
 
-TEST_F(ThingsTest, AdoptPolicyFiles) {
+TEST_F(RegistryTest, AdoptPolicyFiles) {
   edit(scratch.path() / "mine.json",
        R"({"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}})");
   ASSERT_TRUE(add({"gw-1", {}, {}, {(scratch.path() / "mine.json").string(), "default"}, {}}));
   EXPECT_TRUE(std::filesystem::exists(directory / "policies" / "mine.json"));
-  Things things(directory, {});
-  EXPECT_EQ(things.principal(certificate_of("gw-1"))->policies.size(), 2U);
+  Registry registry(directory, {});
+  EXPECT_EQ(registry.principal(certificate_of("gw-1"))->policies.size(), 2U);
 }
 
-TEST_F(ThingsTest, AreMissedWithAHint) {
-  Things things(scratch.path() / "nowhere", {});
-  const auto done = things.refresh();
+TEST_F(RegistryTest, GetTypesInEveryRegion) {
+  ASSERT_TRUE(add_thing_type(directory, "thermo", kNow));
+  ASSERT_TRUE(add_thing_type(directory, "thermo", kNow)) << "twice is no error";
+  EXPECT_FALSE(add_thing_type(directory, "../evil", kNow));
+  for (const auto& folder : {directory, directory / "regions" / "us-east-1"}) {
+    Registry registry(folder, {});
+    EXPECT_TRUE(registry.thing_types().find("thermo"));
+  }
+}
+
+TEST_F(RegistryTest, LiveInTheirRegion) {
+  NewThing thing;
+  thing.name = "far";
+  thing.region = "us-east-1";
+  ASSERT_TRUE(add(thing));
+  EXPECT_TRUE(Registry(directory / "regions" / "us-east-1", {}).thing("far"));
+  EXPECT_FALSE(Registry(directory, {}).thing("far"));
+}
+
+TEST_F(RegistryTest, AreMissedWithAHint) {
+  Registry registry(scratch.path() / "nowhere", {});
+  const auto done = registry.refresh();
   ASSERT_FALSE(done);
   EXPECT_NE(done.error().text.find("--init"), std::string::npos);
 }
