@@ -68,7 +68,7 @@ result<std::unique_ptr<HttpsCalls>> HttpsCalls::make(const VendorParts& parts) {
   }
   Secret api_key;
   if (!options.api_key_file.empty()) {
-    auto key = read_secret_file(options.api_key_file, "the API key");
+    auto key = read_secret_file(options.api_key_file, "the API key", true);
     if (!key) return key.error();
     api_key = std::move(*key);
   }
