@@ -158,7 +158,7 @@ std::string identity_in_words(const Json& device, WallTime now) {
   const auto identity = object_of(device, "identity");
   auto text = text_of(identity, "state");
   const auto error = text_of(identity, "error");
-  if (!error.empty()) return text + ": " + error;
+  if (!error.empty()) return (text + ": " + error).substr(0, 100);
   const auto now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
   const auto left = number_of(identity, "expires_ms") - static_cast<double>(now_ms);
   // Those that AWS makes last until 2049: not worth a word.

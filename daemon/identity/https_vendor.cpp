@@ -23,7 +23,7 @@ Refusal refusal_of(const aws::Error& error, const std::string& url) {
   switch (error.kind) {
     case Kind::denied:
       refusal.kind = Refusal::Kind::denied;
-      refusal.text = "the provisioning service refuses the productid or its token: " + error.text;
+      refusal.text = "the provisioning service refuses the productid or its token";
       break;
     case Kind::conflict:
       refusal.kind = Refusal::Kind::clash;

@@ -84,7 +84,7 @@ TEST(DevicesText, ShowsIdentities) {
        {{"id", "t1"}}});
   const auto text = devices_text(devices, now);
   EXPECT_NE(text.find("active, expires in 10 days"), std::string::npos) << text;
-  EXPECT_NE(text.find("aaaaaaaaaaaa "), std::string::npos) << text;
+  EXPECT_NE(text.find("aaaaaaaaaaaa\n"), std::string::npos) << text;
   EXPECT_NE(text.find("refused: the service refuses its token"), std::string::npos) << text;
   EXPECT_NE(text.find("EXPIRED"), std::string::npos) << text;
 }
