@@ -21,12 +21,14 @@ Workers::~Workers() {
 }
 
 bool Workers::submit(std::function<void()> work, std::function<void()> done) {
+  bool all_busy = false;
   {
     const std::lock_guard lock(mutex_);
     if (jobs_.size() >= most_waiting_) return false;
     jobs_.push_back({std::move(work), std::move(done)});
+    all_busy = jobs_.size() > idle_;
   }
-  if (threads_.size() < threads_wanted_) {
+  if (all_busy && threads_.size() < threads_wanted_) {
     // Signals belong to the main thread, which waits for them on the loop.
     sigset_t all, before;
     sigfillset(&all);
@@ -48,7 +50,9 @@ void Workers::run() {
     Job job;
     {
       std::unique_lock lock(mutex_);
+      ++idle_;
       wake_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
+      --idle_;
       if (stopping_) return;
       job = std::move(jobs_.front());
       jobs_.pop_front();

@@ -18,7 +18,7 @@ namespace sluice {
 
 class Workers {
  public:
-  // Threads start with the first job. At most `most_waiting` jobs wait.
+  // A thread starts when there is a job that no other is free for. At most `most_waiting` jobs wait.
   Workers(boost::asio::io_context& loop, unsigned threads, std::size_t most_waiting);
   // Waits for jobs that run; those that wait are forgotten, their `done` never comes.
   ~Workers();
@@ -38,9 +38,10 @@ class Workers {
   boost::asio::io_context& loop_;
   const unsigned threads_wanted_;
   const std::size_t most_waiting_;
-  mutable std::mutex mutex_;  // guards jobs_ and stopping_
+  mutable std::mutex mutex_;  // guards jobs_, idle_ and stopping_
   std::condition_variable wake_;
   std::deque<Job> jobs_;
+  std::size_t idle_ = 0;
   bool stopping_ = false;
   std::vector<std::thread> threads_;
 };
