@@ -6,10 +6,13 @@
 #include <csignal>
 #include <nlohmann/json.hpp>
 
+#include "app_identity.hpp"
 #include "config/config.hpp"
 #include "console/console.hpp"
 #include "console/service_notify.hpp"
 #include "device/device.hpp"
+#include "identity/credentials_room.hpp"
+#include "identity/identity.hpp"
 #include "ingest/ingest.hpp"
 #include "uplink/uplink.hpp"
 
@@ -89,16 +92,19 @@ bool App::start_parts() {
   devices_ = std::move(*devices);
   uplink_ =
       uplink::make_uplink(options_, loop_, *clock_, *store_, devices_->commands(), log_.named("uplink"));
+  make_identity();
   console_ = make_console(options_.control, loop_, *clock_, log_.named("console"));
   wire();
   add_commands();
   add_device_commands();
+  add_identity_commands();
   if (auto listening = devices_->start(); listening.has_error()) {
     log_.error("{}", listening.error().text);
     return false;
   }
   open_gateway_lane();
   open_lanes();
+  start_identity();
   // Without its control socket the gateway still carries readings: say so and go on.
   if (auto listening = console_->start(); listening.has_error()) {
     log_.error("{}", listening.error().text);
@@ -120,10 +126,12 @@ void App::wire() {
   });
   store_->on_relieved([this] { devices_->relieved(); });
   devices_->on_own_identities_changed([this] { open_lanes(); });
+  wire_identity();
 }
 
 // With the files of the configuration, which are looked at afresh at each connect.
 void App::open_gateway_lane() {
+  if (provisioned()) return;  // identity opens it when there is one
   CloudIdentity identity;
   identity.thing = options_.thing;
   identity.tls.files = options_.cloud.tls;
@@ -173,6 +181,8 @@ result<void> App::reload() {
   if (loaded.has_error()) return refuse(loaded.error().text);
   if (!loaded->problems.empty())
     return refuse("\n" + config::format_problems(config_file_.string(), loaded->problems));
+  if (loaded->options.cloud.provisioning.method != options_.cloud.provisioning.method)
+    return refuse("cloud.provisioning.method counts from the next start on: systemctl restart sluiced");
   notify_->reloading(clock_->now());
   auto applied = devices_->reload(loaded->options);
   notify_->ready();
@@ -182,6 +192,9 @@ result<void> App::reload() {
   uplink_->reload(options_);
   open_gateway_lane();
   open_lanes();
+  if (identities_) identities_->reload(options_);
+  if (auto again = credentials_->reload(credentials_options(options_)); again.has_error())
+    log_.error("{}", again.error().text);
   log_.info("configuration reloaded from {}", config_file_.string());
   return {};
 }
@@ -193,7 +206,9 @@ void App::stop(int code) {
   notify_->stopping();
   second_->cancel();
   console_->stop();
+  credentials_->stop();
   devices_->shut_down([this] {
+    if (identities_) identities_->stop();
     uplink_->drain_and_stop(kLastDrain, [this] {
       store_->close();
       registry_->close();

@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -24,6 +25,10 @@ class ServiceNotify;
 namespace device {
 class Devices;
 }
+namespace identity {
+class Credentials;
+class Identities;
+}  // namespace identity
 namespace ingest {
 class Ingest;
 }
@@ -64,6 +69,9 @@ class App {
   bool start_parts();
   void wire();
   void listen_to_signals();
+  bool provisioned() const {
+    return options_.cloud.provisioning.method != ProvisioningOptions::Method::given;
+  }
   void open_gateway_lane();
   void open_lanes();
   // The configuration file again; what is wrong with it leaves everything as it is.
@@ -73,6 +81,12 @@ class App {
   void ping_watchdog();
   void add_commands();         // app_commands.cpp
   void add_device_commands();  // app_commands.cpp
+  void make_identity();        // app_identity.cpp, all of these
+  void wire_identity();
+  void start_identity();
+  void add_identity_commands();
+  void provision(const nlohmann::json& args, std::function<void(result<nlohmann::json>)> reply);
+  nlohmann::json devices() const;
   nlohmann::json status() const;
   nlohmann::json queue() const;
   nlohmann::json ledger() const;
@@ -91,6 +105,9 @@ class App {
   std::unique_ptr<ingest::Ingest> ingest_;
   std::unique_ptr<device::Devices> devices_;
   std::unique_ptr<uplink::Uplink> uplink_;
+  std::unique_ptr<identity::Identities>
+      identities_;  // null: certificates are given by hand, or it cannot start
+  std::unique_ptr<identity::Credentials> credentials_;
   std::unique_ptr<Console> console_;
   std::unique_ptr<ServiceNotify> notify_;
   std::unique_ptr<Timer> second_, watchdog_;

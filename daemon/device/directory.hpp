@@ -33,6 +33,8 @@ struct Device {
   std::shared_ptr<const Access> access;
   ClientLimits limits;
   bool from_config = false, anonymous = false, enabled = true;
+  bool admitted = false;                 // let in by devices.admit; leaves when its token is refused
+  bool provisioned = false;              // goes to AWS with an identity that the identity room gets for it
   bool removed = false;                  // no longer in the directory; its connections are being closed
   std::string token_hash;                // empty: no hash
   std::optional<TokenSeal::Mark> token;  // a token known to be right: from the token file, or proven before
@@ -57,8 +59,11 @@ class Directory {
   // A known anonymous device or a new one; never a registered device. Errors: denied, full, invalid_argument.
   result<std::shared_ptr<Device>> anonymous(std::string_view id);
 
-  // The hash may be empty: the device then needs a client certificate.
-  void add(std::string id, std::string product, std::string token_hash, Done done);
+  // The product of an unknown device by devices.admit; empty: none takes it.
+  std::string admitted_product(std::string_view id) const;
+  // The hash may be empty: the device then needs a client certificate. `admitted`: by devices.admit, not by
+  // hand.
+  void add(std::string id, std::string product, std::string token_hash, bool admitted, Done done);
   void set_token(std::string id, std::string token_hash, Done done);
   void set_enabled(std::string id, bool enabled, Done done);
   void remove(std::string id, Done done);
@@ -73,7 +78,7 @@ class Directory {
  private:
   struct Row {  // as in the registry
     std::string product, token_hash;
-    bool enabled = true;
+    bool enabled = true, admitted = false;
   };
   using Devices = std::map<std::string, std::shared_ptr<Device>, std::less<>>;
 

@@ -18,8 +18,8 @@ Error from_file(const std::string& id) {
 }  // namespace
 
 void Directory::write(const std::string& id, const Row& row, std::function<void()> then, Done done) {
-  const nlohmann::json json = {
-      {"product", row.product}, {"token_hash", row.token_hash}, {"enabled", row.enabled}};
+  nlohmann::json json = {{"product", row.product}, {"token_hash", row.token_hash}, {"enabled", row.enabled}};
+  if (row.admitted) json["admitted"] = true;
   registry_.put(
       kDeviceSpace, id, json.dump(),
       [this, alive = alive_, id, row, then = std::move(then), done = std::move(done)](result<void> written) {
@@ -39,7 +39,7 @@ Directory::Row Directory::row_of(const Device& device) const {
   return row;
 }
 
-void Directory::add(std::string id, std::string product, std::string token_hash, Done done) {
+void Directory::add(std::string id, std::string product, std::string token_hash, bool admitted, Done done) {
   if (const auto known = find(id); known && !known->anonymous) {
     return done(
         Error{errc::exists,
@@ -49,7 +49,7 @@ void Directory::add(std::string id, std::string product, std::string token_hash,
     return done(Error{errc::full, fmt::format("there are {} devices, which is the most", kMaxDevices)});
   }
   if (auto trial = make(options_, id, product); !trial) return done(trial.error());
-  const Row row{product, token_hash, true};
+  const Row row{product, token_hash, true, admitted};
   write(
       id, row,
       [this, id, row] {
@@ -61,6 +61,7 @@ void Directory::add(std::string id, std::string product, std::string token_hash,
           --anonymous_count_;
         }
         (*device)->token_hash = row.token_hash;
+        (*device)->admitted = row.admitted;
         (*device)->ref.name = store_.name_id(id);
         find_identity(**device, options_);
         devices_[id] = *device;

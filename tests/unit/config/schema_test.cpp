@@ -24,12 +24,14 @@ class SchemaTable : public testing::Test {
             {"listen[].", &listener_},
             {"devices.products{}.", &product_},
             {"devices.known{}.", &device_},
+            {"devices.admit[].", &admit_},
             {"routes[].", &route_}};
   }
   Options options_;
   ListenerOptions listener_;
   ProductOptions product_;
   DeviceOptions device_;
+  AdmitOptions admit_;
   RouteOptions route_;
 };
 

@@ -1,4 +1,4 @@
-#include "tests/unit/device/certs.hpp"
+#include "tests/support/certificates.hpp"
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -6,7 +6,7 @@
 
 #include <memory>
 
-namespace sluice::device::test {
+namespace sluice::test {
 namespace {
 
 template <typename T>
@@ -67,4 +67,4 @@ Pem make_certificate(const std::string& common_name, std::int64_t not_before, st
   return pem;
 }
 
-}  // namespace sluice::device::test
+}  // namespace sluice::test

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <string>
 
-namespace sluice::device::test {
+namespace sluice::test {
 
 struct Pem {
   std::string certificate, key;
@@ -15,4 +15,4 @@ struct Pem {
 Pem make_certificate(const std::string& common_name, std::int64_t not_before, std::int64_t not_after,
                      const Pem* issuer);
 
-}  // namespace sluice::device::test
+}  // namespace sluice::test
