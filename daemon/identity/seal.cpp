@@ -50,7 +50,8 @@ std::string from_base64(std::string_view text) {
   // EVP_DecodeBlock counts the padding as bytes.
   const auto padding = text.ends_with("==") ? 2U : text.ends_with('=') ? 1U : 0U;
   raw.resize(static_cast<std::size_t>(size) - padding);
-  return raw;
+  // One way to write it only: bits that the last character does not need are not ignored.
+  return to_base64(raw) == text ? raw : std::string();
 }
 
 Error cannot_open(std::string_view owner, std::string_view purpose) {
