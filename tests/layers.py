@@ -29,6 +29,7 @@ ROOMS = {
     "daemon/": None,  # main.cpp and app*: they connect the rooms
     "cloud/": {"cloud", "mqtt", "aws", "core"},
     "ctl/": {"ctl", "config", "core", "device/token_hash.hpp"},  # the hash is made where the token is
+    "plugins/": {"plugins", "mqtt", "core"},  # processes of their own: of the daemon only the vocabulary
     "tests/": None,
     "bench/": None,
 }
