@@ -30,7 +30,8 @@ using Reply = std::function<void(Answer)>;
 [[noreturn]] void throw_exception_from_error(const Failure& failure, const boost::source_location& where);
 
 struct Device {
-  std::string id, productid;
+  std::string id,
+      product;  // product may be empty: the one that the daemon knows, or that the adapter vouches for
   std::string access_token;  // empty: the adapter vouches for the device
   std::string model, hardware, firmware;
   Json capabilities = Json::object();
