@@ -76,6 +76,7 @@ Parsed parse_config(std::string_view yaml, std::string_view file_name) {
   check_listeners(out.options, findings);
   check_devices(out.options, findings);
   check_routes(out.options, findings);
+  check_adapters(out.options, findings);
   out.problems = std::move(findings.problems);
   out.warnings = std::move(findings.warnings);
   by_place(out.problems);

@@ -19,6 +19,7 @@ void check_cloud(Options& options, Findings& findings);
 void check_listeners(Options& options, Findings& findings);
 void check_devices(const Options& options, Findings& findings);
 void check_routes(Options& options, Findings& findings);
+void check_adapters(const Options& options, Findings& findings);
 
 // Why the URL is not one of a listener; empty if it is, and `listener` has its parts then.
 std::string read_listener_url(std::string_view url, ListenerOptions& listener);

@@ -11,6 +11,8 @@ using L = ListenerOptions;
 using P = ProductOptions;
 using D = DeviceOptions;
 using R = RouteOptions;
+using A = AdapterOptions;
+using AL = AdapterLimits;
 
 constexpr Row kRows[] = {
 {"gateway.thing", Type::name, kRequired, "", "The gateway's thing name in AWS IoT; it is also its MQTT client id.", at<&O::thing>},
@@ -66,7 +68,20 @@ constexpr Row kRows[] = {
 {"devices.known{}.certificate.ca", Type::path, "", "PEM", "The roots to trust, when they are not those of `cloud.tls.ca`.", at<&D::certificate, &TlsFiles::ca>},
 {"devices.certificates", Type::path, "", "folder", "Where <device>.crt and <device>.key are, for products with an identity of their own.", at<&O::certificates>},
 {"devices.anonymous_product", Type::name, "", "", "The product of clients that come in without a name. Empty: they are refused.", at<&O::anonymous_product>},
-{"adapters", Type::later, "", "", "adapter processes for serial, Modbus and the like", nullptr},
+
+{"adapters", Type::list, "", "", "Processes that turn something else into devices (docs/adapters.md). All other keys of an adapter are its own: `sluicectl config check` holds them against what it says of itself.", at<&O::adapters>},
+{"adapters[].kind", Type::name, kRequired, "", "The executable's name in `adapters_directory`.", at<&A::kind>},
+{"adapters[].name", Type::name, kRequired, "", "Its name, for logs and status; each once.", at<&A::name>},
+{"adapters[].product", Type::name, "", "", "The product of devices that it vouches for. Empty: every device of it needs a token.", at<&A::product>},
+{"adapters[].sandbox", Type::boolean, "true", "", "False: without Landlock and seccomp, for a driver that cannot live with them.", at<&A::sandbox>},
+{"adapters[].limits.memory", Type::size, "128MiB", "0B..64GiB", "Private memory; beyond it allocations fail, and the process is started again. 0B: no limit.", at<&A::limits, &AL::memory>},
+{"adapters[].limits.cpu", Type::number, "0.5", "0.01..64", "Share of a CPU over a minute; beyond it the process is started again.", at<&A::limits, &AL::cpu>},
+{"adapters[].limits.open_files", Type::integer, "64", "16..65535", "Descriptors.", at<&A::limits, &AL::open_files>},
+{"adapters[].limits.processes", Type::integer, "1", "1..1000", "1: it cannot start others.", at<&A::limits, &AL::processes>},
+{"adapters[].limits.devices", Type::integer, "1000", "1..100000", "Devices that it may have attached.", at<&A::limits, &AL::devices>},
+{"adapters[].limits.publishes_per_second", Type::number, "10000", "0..1000000", "Beyond it the adapter is not read for a while. 0: no limit.", at<&A::limits, &AL::publishes_per_second>},
+{"adapters[].limits.bytes_per_second", Type::size, "8MiB", "0B..1GiB", "The same in bytes. 0B: no limit.", at<&A::limits, &AL::bytes_per_second>},
+{"adapters_directory", Type::path, "/usr/lib/sluice/adapters", "folder", "Where the executables of adapters are.", at<&O::adapters_directory>},
 
 {"routes", Type::list, "", "", "What becomes of a reading; the first route that matches decides.", at<&O::routes>},
 {"routes[].name", Type::text, "", "", "For status and log; the match unless given.", at<&R::name>},

@@ -112,6 +112,32 @@ struct CloudOptions {
   Duration command_ttl = std::chrono::hours(24);
 };
 
+struct AdapterLimits {
+  std::uint64_t memory = 128ULL << 20;  // private memory of the process
+  double cpu = 0.5;                     // share of one CPU, over a minute
+  std::uint32_t open_files = 64;
+  std::uint32_t processes = 1;
+  std::uint32_t devices = 1000;          // attached at the same time
+  double publishes_per_second = 10'000;  // beyond either it is not read for a while
+  std::uint64_t bytes_per_second = 8ULL << 20;
+  bool operator==(const AdapterLimits&) const = default;
+};
+
+struct AdapterOptions {
+  std::string kind, name;
+  std::string product;  // of devices that it vouches for; empty: it may vouch for none
+  bool sandbox = true;
+  AdapterLimits limits;
+  // What is the adapter's own: a JSON object, every scalar as text, as the file has it. The adapter's schema
+  // makes typed values of it (config/adapter_section.hpp).
+  std::string section = "{}";
+  struct Place {  // where a value of the section stands in the file
+    std::string pointer;
+    int line = 1, column = 1;
+  };
+  std::vector<Place> places;
+};
+
 struct StoreConfig {
   std::filesystem::path directory = "/var/lib/sluice";
   std::uint64_t max_bytes = 2ULL << 30;
@@ -133,6 +159,8 @@ struct Options {
   std::filesystem::path
       certificates;  // directory with <device>.crt and <device>.key for devices with their own identity
   std::string anonymous_product;  // product of clients that come in anonymously; empty: refused
+  std::vector<AdapterOptions> adapters;
+  std::filesystem::path adapters_directory = "/usr/lib/sluice/adapters";
   std::vector<RouteOptions> routes;
   StoreConfig store;
   ControlOptions control;

@@ -24,12 +24,14 @@ class SchemaTable : public testing::Test {
             {"listen[].", &listener_},
             {"devices.products{}.", &product_},
             {"devices.known{}.", &device_},
+            {"adapters[].", &adapter_},
             {"routes[].", &route_}};
   }
   Options options_;
   ListenerOptions listener_;
   ProductOptions product_;
   DeviceOptions device_;
+  AdapterOptions adapter_;
   RouteOptions route_;
 };
 
