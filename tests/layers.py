@@ -28,7 +28,8 @@ ROOMS = {
     "daemon/console/": {"console", "core", "mqtt", "aws"},
     "daemon/": None,  # main.cpp and app*: they connect the rooms
     "cloud/": {"cloud", "mqtt", "aws", "core"},
-    "ctl/": {"ctl", "config", "core", "device/token_hash.hpp"},  # the hash is made where the token is
+    "ctl/": {"ctl", "config", "core", "device/token_hash.hpp",  # the hash is made where the token is
+             "device/adapter_describe.hpp"},  # config check asks the adapters
     "plugins/": {"plugins", "mqtt", "core"},  # processes of their own: of the daemon only the vocabulary
     "tests/": None,
     "bench/": None,
@@ -41,7 +42,7 @@ DOORS = [
     ("SQLite", re.compile(r"^sqlite3(ext)?\.h$"), ("daemon/store/", "tests/unit/store/", "tests/support/torture_vfs")),
     ("Paho", re.compile(r"^(mqtt/\w+\.h|MQTT\w+\.h)$"), ("daemon/uplink/",)),
     ("yaml-cpp", re.compile(r"^yaml-cpp/"), ("daemon/config/",)),
-    ("Beast", re.compile(r"^boost/beast"), ("daemon/device/websocket", "cloud/local/websocket", "cloud/local/http", "cmake/asio.cpp",
+    ("Beast", re.compile(r"^boost/beast"), ("daemon/device/websocket", "cloud/local/websocket", "cloud/local/http", "cmake/beast.cpp",
                                             "tests/", "bench/")),
 ]
 

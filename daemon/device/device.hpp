@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/adapter_plan.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
@@ -47,7 +48,7 @@ class Devices {
   // Restores sessions, binds every listener; all problems in one text, one a line.
   virtual result<void> start() = 0;
   virtual void stop_listening() = 0;
-  // Says goodbye to all and closes; `done` when they have gone, 3 s at the most.
+  // Says goodbye to all and closes; `done` when they have gone: adapters within 5 s, then clients within 3 s.
   virtual void shut_down(std::function<void()> done) = 0;
 
   // From the store: what was written up to this ticket is on disk.
@@ -77,6 +78,11 @@ class Devices {
   // Applies changed products, devices and listeners, or nothing. Sessions of listeners that stay are not
   // touched, but for devices that are no longer allowed.
   virtual result<void> reload(const Options& options) = 0;
+
+  // Which adapters are to run from now on; those that are as they were are not touched.
+  virtual void run_adapters(std::vector<AdapterPlan> plans) = 0;
+  // Each with its state, devices and counters, an array.
+  virtual nlohmann::json adapters() const = 0;
 
   // The port that listener n of the config is bound to; 0: none (Unix socket, not bound).
   virtual std::uint16_t port(std::size_t listener) const = 0;

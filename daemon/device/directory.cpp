@@ -42,6 +42,8 @@ std::string_view to_string(AuthMethod method) {
       return "certificate";
     case AuthMethod::anonymous:
       return "anonymous";
+    case AuthMethod::adapter:
+      return "adapter";
   }
   return "none";
 }
@@ -200,12 +202,21 @@ result<std::vector<std::shared_ptr<Device>>> Directory::load(const Options& opti
           continue;
         }
       }
+      if (auto again =
+              old->vouched ? make(options, id, old->ref.product) : result<std::shared_ptr<Device>>(nullptr);
+          again && *again) {
+        old->access = (*again)->access;
+        old->limits = (*again)->limits;
+        fresh.emplace(id, old);
+        continue;
+      }
       old->removed = true;
       leave.push_back(old);
       continue;
     }
     const auto now = it->second;
-    if (old->anonymous) {  // is registered now: who is connected under that id has proven nothing
+    if (old->anonymous ||
+        old->vouched) {  // is registered now: who is connected under that id has proven nothing
       old->removed = true;
       leave.push_back(old);
       continue;

@@ -25,7 +25,7 @@ inline constexpr store::Space kDeviceSpace = 16;
 inline constexpr std::size_t kMaxDevices = 100'000;
 inline constexpr std::size_t kMaxAnonymousDevices = 20'000;
 
-enum class AuthMethod : std::uint8_t { none, token, certificate, anonymous };
+enum class AuthMethod : std::uint8_t { none, token, certificate, anonymous, adapter };
 std::string_view to_string(AuthMethod method);
 
 struct Device {
@@ -33,6 +33,8 @@ struct Device {
   std::shared_ptr<const Access> access;
   ClientLimits limits;
   bool from_config = false, anonymous = false, enabled = true;
+  bool vouched = false;                  // by an adapter; has no token of its own
+  std::string holder;                    // the adapter that speaks for it now; empty: none
   bool removed = false;                  // no longer in the directory; its connections are being closed
   std::string token_hash;                // empty: no hash
   std::optional<TokenSeal::Mark> token;  // a token known to be right: from the token file, or proven before
@@ -56,6 +58,10 @@ class Directory {
   std::shared_ptr<Device> find(std::string_view id) const;
   // A known anonymous device or a new one; never a registered device. Errors: denied, full, invalid_argument.
   result<std::shared_ptr<Device>> anonymous(std::string_view id);
+
+  // A device that an adapter vouches for: one of before, or a new one; never one that can prove itself.
+  // Errors: denied, full, invalid_argument.
+  result<std::shared_ptr<Device>> vouched(std::string_view id, const std::string& product);
 
   // The hash may be empty: the device then needs a client certificate.
   void add(std::string id, std::string product, std::string token_hash, Done done);

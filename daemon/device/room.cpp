@@ -76,6 +76,7 @@ Room::Room(boost::asio::io_context& loop, Clock& clock, store::Store& store, sto
       journal_(store),
       time_(store.now(), clock.now()),
       links_(loop, clock, log, {}),
+      adapters_(loop, clock, log, links_, directory_, authenticator_, host_),
       hashers_(loop, 1, 64),
       tick_(clock),
       files_(clock),
@@ -92,7 +93,8 @@ result<void> Room::prepare(const Options& options) {
   if (auto loaded = directory_.load(options); !loaded) return loaded.error();
   if (auto restored = mailbox_.restore(); !restored) return restored.error();
   broker_ = mqtt::make_broker(broker_options(options), host_, journal_);
-  host_.serve(*broker_);
+  host_.serve(*broker_, adapters_);
+  adapters_.serve(*broker_);
   links_.serve(*broker_, [this] { return store_.pressure(); });
   return {};
 }
@@ -129,6 +131,13 @@ void Room::stop_listening() {
 void Room::shut_down(std::function<void()> done) {
   stop_listening();
   files_.cancel();
+  // While the broker still acknowledges: adapters may have readings that they owe an answer for.
+  adapters_.stop([this, alive = alive_, done = std::move(done)] {
+    if (*alive) say_goodbye(done);
+  });
+}
+
+void Room::say_goodbye(std::function<void()> done) {
   broker_->shut_down();
   auto once = [this, alive = alive_, done = std::move(done), told = std::make_shared<bool>(false)] {
     if (!*alive || std::exchange(*told, true)) return;
@@ -149,6 +158,7 @@ void Room::tick() {
   // Held while the store asks for a pause: then it is we who do not read.
   broker_->tick(time_.step(now, links_.paused()));
   links_.tick(now);
+  adapters_.tick(now);
   if (++ticks_ % 40 == 0) mailbox_.tick();
   tick_.start(kTick, [this] { tick(); });
 }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "device/adapters.hpp"
 #include "device/authenticator.hpp"
 #include "device/device.hpp"
 #include "device/directory.hpp"
@@ -37,11 +38,14 @@ class Room final : public Devices {
   std::vector<OwnIdentity> own_identities() const override { return directory_.own_identities(); }
   void on_own_identities_changed(std::function<void()> fn) override { identities_changed_ = std::move(fn); }
   result<void> reload(const Options& options) override;
+  void run_adapters(std::vector<AdapterPlan> plans) override { adapters_.run(std::move(plans), options_); }
+  nlohmann::json adapters() const override { return adapters_.status(); }
   std::uint16_t port(std::size_t listener) const override;
 
  private:
   using Listeners = std::vector<std::shared_ptr<Listener>>;
   std::shared_ptr<Listener> make_listener(const ListenerOptions& options);
+  void say_goodbye(std::function<void()> done);
   void tick();
   void look_at_files();
   void tell_identities();
@@ -61,6 +65,7 @@ class Room final : public Devices {
   BrokerTime time_;
   std::unique_ptr<mqtt::Broker> broker_;
   Links links_;
+  Adapters adapters_;
   Listeners listeners_;
   Workers hashers_;
   Timer tick_, files_, stop_;

@@ -16,18 +16,21 @@ namespace sluice::adapter {
 
 using Json = nlohmann::json;
 
-// Why something did not work, in the contract's words.
-struct Failure {
-  std::string error;  // transient, busy, permanent, incompatible, lost, unsupported, not_attached; of attach:
-                      // invalid, refused, busy, full, unavailable
+// The answer to a request or call: an object with what it says beside `ok`, or why not, in the contract's
+// words.
+struct Answer {
+  Json value = Json::object();
+  std::string error;  // empty: ok. transient, busy, permanent, incompatible, lost, unsupported, not_attached;
+                      // of attach: invalid, refused, busy, full, unavailable
   std::string text;
+  bool ok() const { return error.empty(); }
 };
-// An object with what the answer says beside `ok`, or why not.
-using Answer = boost::system::result<Json, Failure>;
+inline Answer yes(Json value = Json::object()) { return {std::move(value), {}, {}}; }
+inline Answer no(std::string error, std::string text) {
+  return {Json::object(), std::move(error), std::move(text)};
+}
 // Called once; later than the deadline is too late, but harmless.
 using Reply = std::function<void(Answer)>;
-
-[[noreturn]] void throw_exception_from_error(const Failure& failure, const boost::source_location& where);
 
 struct Device {
   std::string id,
@@ -101,7 +104,9 @@ class Driver {
   // A message for a device: reply when the device has it (QoS 0: the reply goes nowhere).
   virtual void message(const Message& message, Reply reply) = 0;
   // Default: unsupported.
-  virtual void call(const Call& call, Reply reply);
+  virtual void call(const Call& call, Reply reply) {
+    reply(no("unsupported", "this adapter does not know " + std::string(call.operation)));
+  }
   // The daemon has detached the device: it is not to be spoken for any more.
   virtual void detached(std::string_view device, std::string_view reason, std::string_view text) = 0;
   // SIGTERM: finish what is quick (a second), then call done.
