@@ -28,7 +28,8 @@ class ChunkSize {
   std::size_t most() const { return most_; }
   Duration wait() const {
     const Duration base = smooth_ == Duration::zero() ? start_ : smooth_ + 4 * spread_;
-    return std::clamp(base * (1 << std::min(lost_in_a_row_, 5)), shortest_, longest_);
+    return std::clamp(std::max(base, shortest_) * (1 << std::clamp(lost_in_a_row_ - 1, 0, 5)), shortest_,
+                      longest_);
   }
 
   void answered(Duration after) {
@@ -49,8 +50,8 @@ class ChunkSize {
   }
   void lost() {
     answered_ = 0;
-    // One loss is chance; from the second on it may be the device's buffer.
-    if (++lost_in_a_row_ > 1) size_ = std::max(least_, size_ / 2);
+    // A loss or two are chance; from the third on it may be the device's buffer.
+    if (++lost_in_a_row_ > 2) size_ = std::max(least_, size_ / 2);
   }
 
  private:

@@ -33,8 +33,8 @@ Command reset(bool force) {
   return write_command(kOsGroup, kReset, std::move(body));
 }
 Command read_image_state() { return read_command(kImageGroup, kImageState); }
-Command test_image(std::string_view hash) {
-  return write_command(kImageGroup, kImageState, {{"hash", Bytes{std::string(hash)}}, {"confirm", false}});
+Command mark_image(std::string_view hash, bool for_good) {
+  return write_command(kImageGroup, kImageState, {{"hash", Bytes{std::string(hash)}}, {"confirm", for_good}});
 }
 Command confirm_running_image() { return write_command(kImageGroup, kImageState, {{"confirm", true}}); }
 Command erase_slot(std::optional<std::uint32_t> slot) {
@@ -128,7 +128,9 @@ result<UploadReply> upload_reply_in(const cbor::Value& body) {
 }
 
 BootMode boot_mode_in(const cbor::Value& body) {
-  const auto mode = body.integer("mode");
+  // MCUboot's devices answer flat; the protocol's text has it inside a "response".
+  const auto* inside = body.find("response");
+  const auto mode = (inside != nullptr ? *inside : body).integer("mode");
   if (!mode || *mode < 0 || *mode > 6) return BootMode::unknown;
   return static_cast<BootMode>(*mode + 1);
 }

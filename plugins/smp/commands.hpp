@@ -25,7 +25,8 @@ Command read_bootloader_mode();
 Command read_os_info();
 Command reset(bool force);
 Command read_image_state();
-Command test_image(std::string_view hash);
+// For one trial boot, or for all.
+Command mark_image(std::string_view hash, bool for_good);
 Command confirm_running_image();
 Command erase_slot(std::optional<std::uint32_t> slot);
 

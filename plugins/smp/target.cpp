@@ -141,15 +141,15 @@ asio::awaitable<result<Slot>> SmpTarget::verify(std::string hash) {
                               short_hex(hash), has)};
 }
 
-asio::awaitable<result<>> SmpTarget::activate(std::string hash) {
+asio::awaitable<result<>> SmpTarget::activate(std::string hash, bool for_good) {
   const auto slots = co_await image_state();
   if (!slots) co_return slots.error();
   const auto now = seen(*slots, hash);
   if (now.wanted == nullptr)
     co_return Error{errc::not_found,
                     fmt::format("the device does not have the image {}; send it first", short_hex(hash))};
-  if (now.wanted->active || now.wanted->pending) co_return result<>();
-  const auto body = co_await exchange_.ask(test_image(hash), options_.usual);
+  if (now.wanted->active || (now.wanted->pending && now.wanted->permanent == for_good)) co_return result<>();
+  const auto body = co_await exchange_.ask(mark_image(hash, for_good), options_.usual);
   if (!body) co_return body.error();
   const auto after = image_state_in(*body);
   if (!after) co_return after.error();

@@ -78,8 +78,8 @@ class SmpTarget {
   boost::asio::awaitable<result<std::uint64_t>> write(std::uint64_t offset, std::string_view bytes);
   // That the device lists this image, in a slot that does not run (or runs it already).
   boost::asio::awaitable<result<Slot>> verify(std::string hash);
-  // Marks it for one trial boot. Never for good: that is what confirm is for, when it has shown that it runs.
-  boost::asio::awaitable<result<>> activate(std::string hash);
+  // Marks it for one trial boot; for_good: for all boots, untried. What confirm is for is better.
+  boost::asio::awaitable<result<>> activate(std::string hash, bool for_good = false);
   // Resets and waits until the device is back. Does not ask twice for what has happened: a second reset
   // during a trial would revert it.
   boost::asio::awaitable<result<Boot>> reboot(std::string hash);
