@@ -11,63 +11,17 @@ from house import BUILD, Program, wait_for
 from smp import image_management as img
 from smp import os_management as osm
 from smp import packet
+from smp_device import hash_of, make_image
 from smp_peer import PythonDevice
 from smpclient import SMPClient
 from smpclient.generics import error, success
-from smpclient.mcuboot import IMAGE_TLV, ImageInfo
 from smpclient.requests.image_management import ImageErase, ImageStatesRead, ImageStatesWrite
 from smpclient.requests.os_management import BootloaderInformationRead, EchoWrite, MCUMgrParametersRead, ResetWrite
 from smpclient.transport.serial import SMPSerialTransport
 from smpclient.transport.udp import SMPUDPTransport
 
-DEVICE = BUILD / "tests" / "support" / "simulators" / "sluice-smp-device"
 UPDATE = BUILD / "tests" / "support" / "smp-update"
 SMPMGR = pathlib.Path(sys.executable).parent / "smpmgr"
-
-
-def make_image(folder, version, size, seed=1):
-    path = folder / f"{version}.bin"
-    subprocess.run([DEVICE, "--make-image", path, "--version", version, "--size", str(size), "--seed", str(seed)], check=True)
-    return path
-
-
-def hash_of(path):
-    """By smpclient's own reader of MCUboot images."""
-    return ImageInfo.load_file(str(path)).get_tlv(IMAGE_TLV.SHA256).value
-
-
-class Simulator(Program):
-    def __init__(self, folder, *options):
-        super().__init__(folder / "device.out")
-        self.link, self.fifo = folder / "device", folder / "control"
-        self.spawn([DEVICE, "--link", self.link, "--control", self.fifo, *options])
-        wait_for("the simulated device is there", lambda: "pty " in self.text() or "udp " in self.text())
-
-    @property
-    def udp_port(self):
-        return int(self.text().split("udp 127.0.0.1:")[1].split()[0])
-
-    def control(self, line):
-        self.fifo.write_text(line + "\n")
-
-    def report(self):
-        before = self.text().count("report:")
-        self.control("report")
-        wait_for("the device reports", lambda: self.text().count("report:") > before)
-        return self.text().split("report:")[-1].strip()
-
-
-@pytest.fixture
-def simulator(tmp_path):
-    made = []
-
-    def make(*options):
-        made.append(Simulator(tmp_path, *options))
-        return made[-1]
-
-    yield make
-    for device in made:
-        device.kill()
 
 
 @pytest.fixture
@@ -196,7 +150,7 @@ def test_smpmgr_reads_our_simulator(simulator):
     assert "1.2.3" in done.stdout
 
 
-def test_half_a_megabyte_arrives_over_a_pty_that_loses_a_twentieth_of_its_lines(simulator, tmp_path):
+def test_half_a_megabyte_arrives_over_a_pty_that_loses_a_twentieth_of_its_lines(simulator, tmp_path, capsys):
     device = simulator("--version", "1.0.0", "--fault", "drop=0.05", "--fault", "reset-at-chunk=700", "--fault", "noise=0.1")
     image = make_image(tmp_path, "2.0.0", 512 * 1024, seed=3)
     steps = update("--port", device.link, "--file", image, "--reply-ms", 300, "--least-reply-ms", 10, "probe", "send", "verify",
@@ -205,7 +159,8 @@ def test_half_a_megabyte_arrives_over_a_pty_that_loses_a_twentieth_of_its_lines(
     assert steps["send"]["timeouts"] > 100, "lines were lost"
     assert steps["reboot"]["boot"] == "trial"
     assert "slot0=2.0.0,active,confirmed" in device.report()
-    print(f"RESULT smp-upload-512KiB-5%-lost {steps['send']['seconds']:.1f} s, {steps['send']['timeouts']} time-outs")
+    with capsys.disabled():
+        print(f"\nRESULT smp-upload-512KiB-5%-lost {steps['send']['seconds']:.1f} s, {steps['send']['timeouts']} time-outs")
 
 
 def test_an_upload_goes_on_after_our_side_was_killed(simulator, tmp_path):
