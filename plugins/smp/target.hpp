@@ -107,7 +107,8 @@ class SmpTarget {
   };
   static Seen seen(const std::vector<Slot>& slots, std::string_view hash);
   void set_capacity(std::size_t capacity);
-  boost::asio::awaitable<result<UploadReply>> packet(const Command& command, bool first);
+  boost::asio::awaitable<result<UploadReply>> packet(const Command& command,
+                                                     std::optional<Duration> patience);
   boost::asio::awaitable<result<Boot>> reset_and_wait(std::string_view hash, bool want_new);
 
   Log log_;

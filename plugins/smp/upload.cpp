@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/task.hpp"
 #include "plugins/smp/mcuboot_image.hpp"
 #include "plugins/smp/target.hpp"
 
@@ -11,6 +12,7 @@ namespace sluice::smp {
 namespace asio = boost::asio;
 namespace {
 
+constexpr Duration kBusyPause = 300ms;
 constexpr int kNoProgress = 8;  // answers in a row that leave the offset where it was
 
 Error no_match() {
@@ -28,15 +30,17 @@ std::string_view fitting(std::string_view data, std::size_t message, const Make&
 
 }  // namespace
 
-asio::awaitable<result<UploadReply>> SmpTarget::packet(const Command& command, bool first) {
+asio::awaitable<result<UploadReply>> SmpTarget::packet(const Command& command,
+                                                       std::optional<Duration> patience) {
   const auto sent = exchange_.clock().now();
-  const Duration wait = first ? options_.erase : chunk_.wait();
+  const Duration wait = patience.value_or(chunk_.wait());
   const auto body = co_await exchange_.ask(command, {wait, 1});
   if (!body) {
     if (body.error().code == errc::timeout) chunk_.lost();
+    if (body.error().code == errc::throttled) co_await sleep_for(exchange_.clock(), kBusyPause);
     co_return body.error();
   }
-  if (!first) chunk_.answered(exchange_.clock().now() - sent);
+  if (!patience) chunk_.answered(exchange_.clock().now() - sent);
   auto reply = upload_reply_in(*body);
   if (reply && reply->offset > size_) {
     co_return Error{errc::protocol, fmt::format("the device asks for byte {} of {}", reply->offset, size_)};
@@ -53,15 +57,20 @@ asio::awaitable<result<std::uint64_t>> SmpTarget::begin(UploadHead head, std::st
   size_ = head.size;
   const auto make = [&](std::string_view data) { return upload_first(head, data); };
   result<UploadReply> reply = Error{errc::timeout, "not asked"};
-  for (int attempt = 0; attempt < options_.usual.attempts; ++attempt) {
+  // It may be the line that is bad, or the device that erases: ask again soon, then later and later. A device
+  // that erases finds the others behind the first and answers where it is.
+  Duration waited{};
+  for (Duration wait = options_.usual.reply; waited < 2 * options_.erase;
+       wait = std::min(2 * wait, options_.erase)) {
     const auto data = fitting(file_begins, chunk_.size(), make);
     if (data.size() < kImageHeaderSize) {
       co_return Error{
           errc::unsupported,
           fmt::format("messages of {} bytes are too small for the first packet of an upload", chunk_.size())};
     }
-    reply = co_await packet(make(data), true);
+    reply = co_await packet(make(data), wait);
     if (reply || (reply.error().code != errc::timeout && reply.error().code != errc::throttled)) break;
+    waited += wait;
   }
   if (!reply) co_return reply.error();
   if (reply->match == false) co_return no_match();
@@ -76,7 +85,7 @@ asio::awaitable<result<std::uint64_t>> SmpTarget::write(std::uint64_t offset, st
   int silent = 0, stuck = 0;
   while (at < end) {
     const auto make = [at](std::string_view data) { return upload_more(at, data); };
-    const auto reply = co_await packet(make(fitting(bytes.substr(at - offset), chunk_.size(), make)), false);
+    const auto reply = co_await packet(make(fitting(bytes.substr(at - offset), chunk_.size(), make)), {});
     if (!reply) {
       const bool again = reply.error().code == errc::timeout || reply.error().code == errc::throttled;
       if (!again || ++silent >= options_.silent_packets) co_return reply.error();

@@ -155,6 +155,17 @@ TEST(SmpUpload, WaitsForASlowErase) {
   EXPECT_EQ(sent->restarts, 0);
 }
 
+TEST(SmpUpload, WaitsForADeviceThatIsBusy) {
+  Bench bench;
+  bench.faults.busy = 2;
+  ASSERT_TRUE(bench.run(bench.target->probe()));
+  bench.faults.busy = 3;
+  const auto begun = bench.clock.now();
+  ASSERT_TRUE(bench.send(new_image()));
+  EXPECT_GT(bench.clock.now() - begun, 900ms);
+  EXPECT_EQ(bench.faults.busy, 0U);
+}
+
 TEST(SmpUpload, UpgradeOnlyIsRefusedByTheRunningVersion) {
   Bench bench;
   auto head = head_of(factory_image());

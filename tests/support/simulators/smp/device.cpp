@@ -11,7 +11,7 @@ using smp::cbor::Field;
 using smp::cbor::Map;
 
 constexpr Duration kResetDelay = 250ms;  // the answer goes out first
-constexpr std::uint64_t kInvalid = 3, kNotSupported = 8, kTooNew = 13;
+constexpr std::uint64_t kInvalid = 3, kNotSupported = 8, kBusy = 10, kTooNew = 13;
 
 }  // namespace
 
@@ -93,6 +93,10 @@ Device::Outcome Device::refuse(std::uint16_t group, std::uint64_t code) {
 
 Device::Outcome Device::handle(const smp::Message& message) {
   if (options_.version_1 && message.header.version != smp::Version::v1) return refuse(smp::kOsGroup, kTooNew);
+  if (faults_.busy > 0) {
+    --faults_.busy;
+    return refuse(smp::kOsGroup, kBusy);
+  }
   if (message.header.group == smp::kOsGroup) return os_group(message);
   if (message.header.group == smp::kImageGroup) return image_group(message);
   return refuse(smp::kOsGroup, kNotSupported);

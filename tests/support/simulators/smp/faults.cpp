@@ -39,6 +39,7 @@ result<> Faults::set(std::string_view line) {
   if (name == "boot-ms") return said(read(value, boot_ms));
   if (name == "reset-at-chunk") return said(read(value, reset_at_chunk));
   if (name == "forget-at-chunk") return said(read(value, forget_at_chunk));
+  if (name == "busy") return said(read(value, busy));
   if (name == "revert-on-boot") return said(read_flag(value, revert_on_boot));
   if (name == "self-confirm") return said(read_flag(value, self_confirm));
   if (name == "silent") return said(read_flag(value, silent));
@@ -48,7 +49,7 @@ result<> Faults::set(std::string_view line) {
       errc::invalid_argument,
       fmt::format(
           "no fault '{}'; there are drop, flip, noise, latency-ms, erase-ms, boot-ms, reset-at-chunk, "
-          "forget-at-chunk, revert-on-boot, self-confirm, silent, wrong-hash, ignore-reset",
+          "forget-at-chunk, busy, revert-on-boot, self-confirm, silent, wrong-hash, ignore-reset",
           name)};
 }
 

@@ -20,6 +20,7 @@ struct Faults {
   std::uint64_t boot_ms = 500;        // silent after a reset
   std::uint64_t reset_at_chunk = 0;   // resets instead of answering the n-th packet of an upload; 0: never
   std::uint64_t forget_at_chunk = 0;  // loses what RAM knows of the upload then
+  std::uint64_t busy = 0;             // so many requests are answered with `busy`
   bool revert_on_boot = false;        // a new image crashes in its trial
   bool self_confirm = false;          // a new image confirms itself
   bool silent = false;                // answers nothing
