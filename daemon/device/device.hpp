@@ -84,6 +84,8 @@ class Devices {
   // Each with its state, devices and counters, an array.
   virtual nlohmann::json adapters() const = 0;
 
+  // The process is an adapter's.
+  virtual bool is_adapter(int process) const = 0;
   // Asks the adapter that has the device for a step of docs/adapters.md (Calls); `more` follows the device in
   // the topic
   // (`write`: update and offset). The answer is the adapter's JSON object with `ok: true`; errors: not_found
