@@ -17,6 +17,7 @@ const std::vector<CommandRow>& command_table() {
        run_check},
       {"queue", "", "what waits for the cloud, and how long the buffer lasts", 0, 0, {}, run_queue},
       {"ledger", "", "readings that left without reaching the cloud: why, whose, when", 0, 0, {}, run_ledger},
+      {"adapters", "", "adapters, how they are and what they take", 0, 0, {}, run_adapters},
       {"devices", "", "known devices", 0, 0, {}, run_devices},
       {"devices list", "", "the same", 0, 0, {}, run_devices},
       {"devices add",

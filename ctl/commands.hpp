@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "client.hpp"
+#include "config/config.hpp"
 #include "core/clock.hpp"
 
 namespace sluice::ctl {
@@ -46,6 +47,7 @@ const CommandRow* find_command(const std::vector<std::string>& words);
 int run_status(Context& context);
 int run_queue(Context& context);
 int run_ledger(Context& context);
+int run_adapters(Context& context);
 int run_devices(Context& context);
 int run_devices_add(Context& context);
 int run_devices_token(Context& context);
@@ -73,12 +75,17 @@ int ask_and_print(Context& context, const std::string& command, const nlohmann::
 int print_error(const Context& context, const Answer& answer);
 void print_json(const nlohmann::json& value);
 
+// Asks the adapters of the configuration what they are, and holds their keys against it; takes a few seconds
+// at worst.
+void check_adapters(const Options& options, std::vector<config::Problem>& problems);
+
 // The words for a person; pure, so that tests read them.
 // One line each, `part: text`; the same trouble of many parts once.
 std::vector<std::string> troubles_in_words(const nlohmann::json& status);
 std::string status_text(const nlohmann::json& status);
 std::string queue_text(const nlohmann::json& queue);
 std::string ledger_text(const nlohmann::json& ledger);
+std::string adapters_text(const nlohmann::json& adapters);
 std::string devices_text(const nlohmann::json& devices, WallTime now);
 std::string dead_letters_text(const nlohmann::json& letters);
 

@@ -10,6 +10,7 @@
 #include "console/console.hpp"
 #include "console/service_notify.hpp"
 #include "device/device.hpp"
+#include "device/workers.hpp"
 #include "ingest/ingest.hpp"
 #include "uplink/uplink.hpp"
 
@@ -90,6 +91,7 @@ bool App::start_parts() {
   uplink_ =
       uplink::make_uplink(options_, loop_, *clock_, *store_, devices_->commands(), log_.named("uplink"));
   console_ = make_console(options_.control, loop_, *clock_, log_.named("console"));
+  console_->bar([this](int process) { return devices_->is_adapter(process); });
   wire();
   add_commands();
   add_device_commands();
@@ -97,6 +99,7 @@ bool App::start_parts() {
     log_.error("{}", listening.error().text);
     return false;
   }
+  start_adapters();
   uplink_->start();
   open_lanes();
   // Without its control socket the gateway still carries readings: say so and go on.
@@ -139,7 +142,7 @@ void App::listen_to_signals() {
   signals_.async_wait([this](const boost::system::error_code& ec, int number) {
     if (ec) return;
     if (number == SIGHUP) {
-      (void)reload();  // it has logged what was wrong
+      reload([](const result<void>&) {});  // it has logged what was wrong
     } else if (stopping_) {
       log_.warn("stopped at once by a second signal");
       loop_.stop();
@@ -152,21 +155,32 @@ void App::listen_to_signals() {
   });
 }
 
-result<void> App::reload() {
-  const auto refuse = [this](std::string why) -> result<void> {
+void App::reload(std::function<void(result<void>)> done) {
+  const auto refuse = [this, done](std::string why) {
     why = "reload refused, the running configuration stays: " + why;
     log_.error("{}", why);
-    return Error{errc::invalid_argument, std::move(why)};
+    done(Error{errc::invalid_argument, std::move(why)});
   };
   auto loaded = config::load_config(config_file_);
   if (loaded.has_error()) return refuse(loaded.error().text);
   if (!loaded->problems.empty())
     return refuse("\n" + config::format_problems(config_file_.string(), loaded->problems));
+  plan_adapters(loaded->options, [this, options = loaded->options, refuse, done](
+                                     std::vector<AdapterPlan> plans, const std::string& problems) {
+    if (stopping_) return done(Error{errc::closed, "the daemon is stopping"});
+    if (!problems.empty()) return refuse("\n" + problems);
+    if (auto applied = apply(options, std::move(plans)); !applied) return refuse(applied.error().text);
+    done({});
+  });
+}
+
+result<void> App::apply(const Options& options, std::vector<AdapterPlan> plans) {
   notify_->reloading(clock_->now());
-  auto applied = devices_->reload(loaded->options);
+  auto applied = devices_->reload(options);
   notify_->ready();
-  if (applied.has_error()) return refuse(applied.error().text);
-  options_ = loaded->options;
+  if (applied.has_error()) return applied;
+  options_ = options;
+  devices_->run_adapters(std::move(plans));
   ingest_->replace_routes(options_);
   uplink_->reload(options_);
   open_lanes();

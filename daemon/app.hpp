@@ -6,11 +6,13 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
+#include "core/adapter_plan.hpp"
 #include "core/clock.hpp"
 #include "core/log.hpp"
 #include "core/options.hpp"
@@ -23,7 +25,8 @@ class Console;
 class ServiceNotify;
 namespace device {
 class Devices;
-}
+class Workers;
+}  // namespace device
 namespace ingest {
 class Ingest;
 }
@@ -66,7 +69,11 @@ class App {
   void listen_to_signals();
   void open_lanes();
   // The configuration file again; what is wrong with it leaves everything as it is.
-  result<void> reload();
+  void reload(std::function<void(result<void>)> done);
+  result<void> apply(const Options& options, std::vector<AdapterPlan> plans);
+  using PlannedAdapters = std::function<void(std::vector<AdapterPlan>, std::string problems)>;
+  void plan_adapters(const Options& options, PlannedAdapters done);  // app_adapters.cpp
+  void start_adapters();                                             // app_adapters.cpp
   void stop(int code);
   void every_second();
   void ping_watchdog();
@@ -92,6 +99,7 @@ class App {
   std::unique_ptr<uplink::Uplink> uplink_;
   std::unique_ptr<Console> console_;
   std::unique_ptr<ServiceNotify> notify_;
+  std::unique_ptr<device::Workers> describers_;  // of adapters
   std::unique_ptr<Timer> second_, watchdog_;
   std::vector<Trouble> opening_troubles_;
   std::vector<LaneId> lanes_;

@@ -80,6 +80,13 @@ Json App::status() const {
     }
   }
   const Json devices = devices_->status();
+  Json adapters = devices_->adapters();
+  for (const auto& adapter : adapters) {
+    if (const auto text = adapter.value("trouble", std::string{});
+        !text.empty() && troubles.size() < kMostTroubles)
+      troubles.push_back(
+          {{"part", fmt::format("adapter {}", adapter.value("name", std::string{}))}, {"text", text}});
+  }
   return {{"version", SLUICE_VERSION},
           {"thing", options_.thing},
           {"uptime_s", std::chrono::duration_cast<std::chrono::seconds>(clock_->now() - started_).count()},
@@ -96,6 +103,7 @@ Json App::status() const {
           {"lanes", uplink.value("lanes", Json::array())},
           {"uplink", uplink},
           {"devices", devices},
+          {"adapters", std::move(adapters)},
           {"listeners", devices.value("listeners", Json::array())},
           {"routes", ingest_->status()},
           {"memory_rss", resident_bytes()}};
@@ -157,7 +165,8 @@ void App::add_commands() {
     reply(ok({{"file", config_file_.string()}, {"yaml", config::effective_config_yaml(options_)}}));
   });
   console_->add("reload",
-                [this](const Json&, Console::Reply reply) { answer_empty(std::move(reply))(reload()); });
+                [this](const Json&, Console::Reply reply) { reload(answer_empty(std::move(reply))); });
+  console_->add("adapters", [this](const Json&, Console::Reply reply) { reply(ok(devices_->adapters())); });
   console_->add("dead-letters", [this](const Json& args, Console::Reply reply) {
     const bool with_payload = args.value("payload", false);
     store_->dead_letters(

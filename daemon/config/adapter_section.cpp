@@ -121,4 +121,28 @@ AdapterPlan plan_adapter(const AdapterOptions& adapter, std::size_t index, std::
   return plan;
 }
 
+std::vector<AdapterPlan> plan_adapters(const Options& options, const Describe& describe,
+                                       std::vector<Problem>& problems) {
+  std::vector<AdapterPlan> plans;
+  std::map<std::string, result<std::string>> described;
+  for (std::size_t i = 0; i < options.adapters.size(); ++i) {
+    const auto& adapter = options.adapters[i];
+    auto it = described.find(adapter.kind);
+    if (it == described.end()) it = described.emplace(adapter.kind, describe(adapter.kind)).first;
+    if (it->second) {
+      plans.push_back(plan_adapter(adapter, i, *it->second, problems));
+      continue;
+    }
+    AdapterPlan broken;
+    broken.options = adapter;
+    broken.section = "{}";
+    broken.trouble = it->second.error().text;
+    const auto place = place_of(adapter, "");
+    problems.push_back(
+        {place.line, place.column, "adapters[" + std::to_string(i) + "].kind", broken.trouble});
+    plans.push_back(std::move(broken));
+  }
+  return plans;
+}
+
 }  // namespace sluice::config

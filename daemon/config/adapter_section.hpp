@@ -3,6 +3,7 @@
 // Pure: starts nothing.
 #pragma once
 
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
@@ -25,6 +26,12 @@ void add_to_section(const Entry& entry, const std::string& full_key, AdapterOpti
 // file; with one of them the plan is not to be run. `description` is what --describe printed.
 AdapterPlan plan_adapter(const AdapterOptions& adapter, std::size_t index, std::string_view description,
                          std::vector<Problem>& problems);
+
+// All adapters of the file; `describe` asks an executable. Those with a problem have it as their `trouble`,
+// too.
+using Describe = std::function<result<std::string>(const std::string& kind)>;
+std::vector<AdapterPlan> plan_adapters(const Options& options, const Describe& describe,
+                                       std::vector<Problem>& problems);
 
 // The words of JSON Schema that docs/adapters.md names, with typed values made of text. `raw` has texts for
 // scalars.

@@ -176,11 +176,21 @@ Json Adapters::status() const {
   return all;
 }
 
-std::shared_ptr<AdapterSession> Adapters::holder_of(std::string_view device) const {
-  for (const auto& [name, adapter] : adapters_) {
-    if (adapter->session() && adapter->session()->attached(device) != nullptr) return adapter->session();
-  }
-  return nullptr;
+void Adapters::call(const std::string& device, std::string_view operation, std::string_view more,
+                    std::string_view payload, Duration deadline, Devices::Answered done) {
+  const auto holder = std::find_if(adapters_.begin(), adapters_.end(), [&](const auto& item) {
+    return item.second->session() && item.second->session()->attached(device) != nullptr;
+  });
+  if (holder == adapters_.end())
+    return done(Error{errc::not_found, fmt::format("no adapter has device {} now", device)});
+  const auto target = more.empty() ? device : fmt::format("{}/{}", device, more);
+  holder->second->session()->call(
+      operation, target, payload, deadline, [done = std::move(done)](const result<AdapterAnswer>& answer) {
+        if (!answer) return done(answer.error());
+        if (!answer->ok)
+          return done(Error{errc::refused, fmt::format("{}: {}", answer->error, answer->text)});
+        done(answer->value.dump(-1, ' ', false, Json::error_handler_t::replace));
+      });
 }
 
 bool Adapters::owns(pid_t process) const {

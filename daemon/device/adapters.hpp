@@ -34,8 +34,9 @@ class Adapters {
   mqtt::ConnectVerdict authenticate(Link& link, const mqtt::Connect& connect);
   void tick(MonoTime now);
   nlohmann::json status() const;
-  // The adapter that has this device; null: none.
-  std::shared_ptr<AdapterSession> holder_of(std::string_view device) const;
+  // As Devices::call says.
+  void call(const std::string& device, std::string_view operation, std::string_view more,
+            std::string_view payload, Duration deadline, Devices::Answered done);
   // The process belongs to one of them.
   bool owns(pid_t process) const;
 

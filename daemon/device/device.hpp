@@ -84,6 +84,17 @@ class Devices {
   // Each with its state, devices and counters, an array.
   virtual nlohmann::json adapters() const = 0;
 
+  // The process is an adapter's.
+  virtual bool is_adapter(int process) const = 0;
+  // Asks the adapter that has the device for a step of docs/adapters.md (Calls); `more` follows the device in
+  // the topic
+  // (`write`: update and offset). The answer is the adapter's JSON object with `ok: true`; errors: not_found
+  // (no adapter has the device), closed, full, timeout, refused (its text begins with the contract's word:
+  // transient, busy, ...).
+  using Answered = std::function<void(result<std::string>)>;
+  virtual void call(const std::string& device, std::string_view operation, std::string_view more,
+                    std::string_view payload, Duration deadline, Answered done) = 0;
+
   // The port that listener n of the config is bound to; 0: none (Unix socket, not bound).
   virtual std::uint16_t port(std::size_t listener) const = 0;
 };

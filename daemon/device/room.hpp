@@ -40,6 +40,11 @@ class Room final : public Devices {
   result<void> reload(const Options& options) override;
   void run_adapters(std::vector<AdapterPlan> plans) override { adapters_.run(std::move(plans), options_); }
   nlohmann::json adapters() const override { return adapters_.status(); }
+  bool is_adapter(int process) const override { return adapters_.owns(process); }
+  void call(const std::string& device, std::string_view operation, std::string_view more,
+            std::string_view payload, Duration deadline, Answered done) override {
+    adapters_.call(device, operation, more, payload, deadline, std::move(done));
+  }
   std::uint16_t port(std::size_t listener) const override;
 
  private:

@@ -54,6 +54,14 @@ void SessionHost::authenticate(mqtt::Transport& transport, const mqtt::Connect& 
   }
   auto& link = static_cast<Link&>(transport);
   if (link.listener().for_adapters) return reply(adapters_->authenticate(link, connect));
+  if (adapters_->owns(link.peer().pid)) {
+    // It would be another way to speak for devices that it does not have.
+    log_.warn("refused an adapter (process {}) on {}", link.peer().pid, link.listener().name());
+    return reply({.reason = Reason::not_authorized,
+                  .reason_string = "adapters have a socket of their own",
+                  .host_data = nullptr,
+                  .client_id = {}});
+  }
   AuthRequest request{.peer = link.peer(),
                       .anonymous_allowed = link.listener().options().anonymous,
                       .certificate = link.certificate_name(),
