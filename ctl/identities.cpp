@@ -82,8 +82,9 @@ int run_provision(Context& context) {
     args["id"] = given.words[0];
   }
   return ask_and_print(context, "provision", args, [&](const Json&) {
-    return fmt::format("{}: asked for; see sluicectl devices\n",
-                       given.gateway ? "the gateway" : given.words[0]);
+    return fmt::format(
+        "{}: asked for now, or at its next connection if its token is not kept here; see sluicectl devices\n",
+        given.gateway ? "the gateway" : given.words[0]);
   });
 }
 
