@@ -1,12 +1,12 @@
-// The contract between a gateway and Sluice's Certificate Vending Machine: POST /certificates. Both sides use this
-// one description: the function (cloud/lambda/cvm), the local cloud, and the daemon's identity room.
+// The contract between a gateway and Sluice's Certificate Vending Machine: POST /certificates. Both sides use
+// this one description: the function (cloud/lambda/cvm), the local cloud, and the daemon's identity room.
 //
 //   {"productid","accessToken","csr","region"?}
 //     200 {"certificatePem","certificateId","certificateArn","thingName","product","region",
 //          "dataEndpoint","credentialsEndpoint","roleAlias","rootCa"}
 //     otherwise {"error":{"code","message","retryAfterSeconds"?}}, and the header Retry-After on 429 and 503
-//   400 BadRequest · 401 Unauthorized (unknown productid or wrong token: one answer for both) · 409 AlreadyRegistered,
-//   InProgress (with Retry-After) · 429 TooManyRequests · 503 Unavailable
+//   400 BadRequest · 401 Unauthorized (unknown productid or wrong token: one answer for both) · 409
+//   AlreadyRegistered, InProgress (with Retry-After) · 429 TooManyRequests · 503 Unavailable
 #pragma once
 
 #include <cstddef>
@@ -46,8 +46,8 @@ std::string to_json(const Refusal& refusal);
 // Bounded and strict: what is wrong, in words (kind invalid).
 result<Request> parse_request(std::string_view body);
 // Of a client: the answer, or what it says as an Error (kinds by status; 401 denied, 409 conflict, InProgress
-// unavailable). A 403 of the API front without our error shape is `unavailable`, not `denied`: a missing API key or
-// a wrong path says nothing of the token.
+// unavailable). A 403 of the API front without our error shape is `unavailable`, not `denied`: a missing API
+// key or a wrong path says nothing of the token.
 result<Vended> parse_response(unsigned status, std::string_view body, std::string_view retry_after_header);
 
 }  // namespace sluice::aws::cvm

@@ -1,11 +1,13 @@
-// What can go wrong between us and an AWS service, and the result type that carries it. Used by everything that
-// calls AWS over HTTPS: the functions, the daemon's identity room, tests.
+// What can go wrong between us and an AWS service, and the result type that carries it. Used by everything
+// that calls AWS over HTTPS: the functions, the daemon's identity room, tests.
 #pragma once
 
 #include <boost/system/result.hpp>
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace sluice::aws {
 
@@ -23,14 +25,18 @@ struct Error {
     protocol,     // the answer is not what the service documents
   };
   Kind kind = Kind::network;
-  unsigned status = 0;                               // HTTP; 0: no answer came
-  std::string code;                                  // AWS's word for it: "ThrottlingException"; may be empty
-  std::string text;                                  // for a person: which call, where, why
-  std::optional<std::chrono::seconds> retry_after;   // what the service asked for
+  unsigned status = 0;                              // HTTP; 0: no answer came
+  std::string code;                                 // AWS's word for it: "ThrottlingException"; may be empty
+  std::string text;                                 // for a person: which call, where, why
+  std::optional<std::chrono::seconds> retry_after;  // what the service asked for
   bool passing() const {
-    return kind == Kind::network || kind == Kind::timeout || kind == Kind::throttled || kind == Kind::unavailable;
+    return kind == Kind::network || kind == Kind::timeout || kind == Kind::throttled ||
+           kind == Kind::unavailable;
   }
 };
+
+// "throttled": for logs and console answers.
+std::string_view name(Error::Kind kind);
 
 [[noreturn]] void throw_exception_from_error(const Error& error, const boost::source_location& where);
 

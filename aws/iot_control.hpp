@@ -1,6 +1,7 @@
-// AWS IoT's control plane as far as Sluice uses it: certificates, things, policies. Two kinds: over HTTPS with SigV4
-// (make_iot_control), and the local cloud's own registry. Calls block. Limits and errors: AWS IoT API Reference.
-// Names: policy [\w+=,.@-]{1,128}, thing [a-zA-Z0-9:_-]{1,128}; a certificate id is 64 hex digits.
+// AWS IoT's control plane as far as Sluice uses it: certificates, things, policies. Two kinds: over HTTPS
+// with SigV4 (make_iot_control), and the local cloud's own registry. Calls block. Limits and errors: AWS IoT
+// API Reference. Names: policy [\w+=,.@-]{1,128}, thing [a-zA-Z0-9:_-]{1,128}; a certificate id is 64 hex
+// digits.
 #pragma once
 
 #include <map>

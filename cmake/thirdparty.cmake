@@ -12,10 +12,6 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
 
-find_library(PAHO_C NAMES paho-mqtt3as REQUIRED)
-add_library(paho INTERFACE)
-target_link_libraries(paho INTERFACE ${PAHO_C})
-
 # Asio and Beast are compiled once, here, instead of in every file that includes them.
 add_library(asio STATIC ${CMAKE_SOURCE_DIR}/cmake/asio.cpp ${CMAKE_SOURCE_DIR}/cmake/asio_ssl.cpp
             ${CMAKE_SOURCE_DIR}/cmake/beast.cpp)

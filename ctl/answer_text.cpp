@@ -70,10 +70,7 @@ std::string status_text(const Json& status) {
       fmt::format("{}: {}, sluiced {}, up {}\n", printable(text_of(status, "thing", "gateway")),
                   text_of(status, "state", "unknown"), text_of(status, "version", "?"),
                   duration_in_words(number_of(status, "uptime_s")));
-  for (const auto& trouble : array_of(status, "troubles")) {
-    text +=
-        fmt::format("  ! {}: {}\n", printable(text_of(trouble, "part")), printable(text_of(trouble, "text")));
-  }
+  for (const auto& trouble : troubles_in_words(status)) text += fmt::format("  ! {}\n", trouble);
   text += fmt::format("\nreadings  in {:>10}   {:>15} accepted\n",
                       rate_in_words(number_of(rates, "accepted_per_s")), count_of(totals, "accepted"));
   text += fmt::format("         out {:>10}   {:>15} delivered\n",

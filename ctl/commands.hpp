@@ -59,6 +59,9 @@ int run_dead_letters(Context& context);
 int run_dead_letters_show(Context& context);
 int run_dead_letters_replay(Context& context);
 int run_dead_letters_delete(Context& context);
+int run_credentials(Context& context);
+int run_credentials_issue(Context& context);
+int run_credentials_revoke(Context& context);
 int run_check(Context& context);
 int run_config_check(Context& context);
 int run_config_schema(Context& context);
@@ -88,5 +91,7 @@ std::string ledger_text(const nlohmann::json& ledger);
 std::string adapters_text(const nlohmann::json& adapters);
 std::string devices_text(const nlohmann::json& devices, WallTime now);
 std::string dead_letters_text(const nlohmann::json& letters);
+std::string credentials_text(const nlohmann::json& credentials, WallTime now);
+std::string issued_text(const nlohmann::json& issued);
 
 }  // namespace sluice::ctl

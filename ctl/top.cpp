@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <string>
+#include <vector>
 
 #include "commands.hpp"
 #include "exit_codes.hpp"
@@ -42,6 +44,7 @@ int run_top(Context& context) {
   }
   const bool full_screen = !context.given.plain && !context.given.json && Terminal::can_redraw();
   Terminal terminal(full_screen);
+  std::vector<std::string> told;
   for (unsigned frame = 1;; ++frame) {
     if (context.given.json) {
       fmt::print("{}\n", view.status().dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
@@ -49,6 +52,12 @@ int run_top(Context& context) {
       terminal.show(view.screen(Terminal::size().columns));
     } else {
       fmt::print("{}\n", view.line());
+      // In lines that scroll by, what is wrong is said when it begins or changes.
+      if (auto troubles = view.troubles(); troubles != told) {
+        for (const auto& trouble : troubles) fmt::print("  ! {}\n", trouble);
+        if (troubles.empty()) fmt::print("  all is well again\n");
+        told = std::move(troubles);
+      }
     }
     std::fflush(stdout);
     if (std::ferror(stdout) != 0 || (context.given.count != 0 && frame >= context.given.count)) break;

@@ -75,15 +75,17 @@ std::string TopView::line() const {
   if (!any_) return trouble_;
   const auto totals = object_of(now_.status, "totals"), devices = object_of(now_.status, "devices");
   const auto equation = object_of(now_.ledger, "equation");
-  auto line = fmt::format("in {:>8}  out {:>8}  queued {:>9}  delivered {:>11}  ledger {}  devices {}",
-                          rate_in_words(rates_.accepted), rate_in_words(rates_.delivered),
-                          count_of(totals, "queued", "0"), count_of(totals, "delivered", "0"),
-                          count_of(equation, "ledger", "0"), count_of(devices, "connected", "0"));
-  for (const auto& trouble : array_of(now_.status, "troubles")) {
-    line +=
-        fmt::format("  ! {}: {}", printable(text_of(trouble, "part")), printable(text_of(trouble, "text")));
-  }
-  return trouble_.empty() ? line : line + "  ! " + trouble_;
+  const auto line = fmt::format("in {:>8}  out {:>8}  queued {:>9}  delivered {:>11}  ledger {}  devices {}",
+                                rate_in_words(rates_.accepted), rate_in_words(rates_.delivered),
+                                count_of(totals, "queued", "0"), count_of(totals, "delivered", "0"),
+                                count_of(equation, "ledger", "0"), count_of(devices, "connected", "0"));
+  return line;
+}
+
+std::vector<std::string> TopView::troubles() const {
+  auto lines = troubles_in_words(now_.status);
+  if (any_ && !trouble_.empty()) lines.push_back(trouble_);
+  return lines;
 }
 
 std::string TopView::devices_part() const {
@@ -125,8 +127,7 @@ std::string TopView::ledger_part() const {
 
 std::string TopView::screen(int columns) const {
   std::string text;
-  if (!trouble_.empty()) text += fmt::format("! {}\n", trouble_);
-  if (!any_) return text;
+  if (!any_) return trouble_.empty() ? text : fmt::format("! {}\n", trouble_);
   const auto totals = object_of(now_.status, "totals"), store = object_of(now_.status, "store");
   const auto devices = object_of(now_.status, "devices"), equation = object_of(now_.ledger, "equation");
   text +=
@@ -134,10 +135,7 @@ std::string TopView::screen(int columns) const {
                   printable(text_of(now_.status, "thing", "gateway")), text_of(now_.status, "state"),
                   duration_in_words(number_of(now_.status, "uptime_s")), count_of(devices, "connected", "0"),
                   count_of(devices, "known", "0"), bytes_of(now_.status, "memory_rss"));
-  for (const auto& trouble : array_of(now_.status, "troubles")) {
-    text +=
-        fmt::format("! {}: {}\n", printable(text_of(trouble, "part")), printable(text_of(trouble, "text")));
-  }
+  for (const auto& trouble : troubles()) text += fmt::format("! {}\n", trouble);
   text += fmt::format("\n  in {:>9}   accepted  {:>13}\n out {:>9}   delivered {:>13}\n",
                       rate_in_words(rates_.accepted), count_of(totals, "accepted", "0"),
                       rate_in_words(rates_.delivered), count_of(totals, "delivered", "0"));

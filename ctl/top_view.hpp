@@ -6,6 +6,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "core/clock.hpp"
 
@@ -23,7 +24,9 @@ class TopView {
   void lost(std::string why) { trouble_ = std::move(why); }
 
   std::string screen(int columns) const;
-  std::string line() const;  // plain, without newline
+  std::string line() const;  // plain, without newline and troubles
+  // What is wrong, a line each; the same trouble of many parts once.
+  std::vector<std::string> troubles() const;
   const nlohmann::json& status() const { return now_.status; }
 
  private:

@@ -6,11 +6,14 @@
 #include <csignal>
 #include <nlohmann/json.hpp>
 
+#include "app_identity.hpp"
 #include "config/config.hpp"
 #include "console/console.hpp"
 #include "console/service_notify.hpp"
+#include "core/workers.hpp"
 #include "device/device.hpp"
-#include "device/workers.hpp"
+#include "identity/credentials_room.hpp"
+#include "identity/identity.hpp"
 #include "ingest/ingest.hpp"
 #include "uplink/uplink.hpp"
 
@@ -90,18 +93,21 @@ bool App::start_parts() {
   devices_ = std::move(*devices);
   uplink_ =
       uplink::make_uplink(options_, loop_, *clock_, *store_, devices_->commands(), log_.named("uplink"));
+  make_identity();
   console_ = make_console(options_.control, loop_, *clock_, log_.named("console"));
   console_->bar([this](int process) { return devices_->is_adapter(process); });
   wire();
   add_commands();
   add_device_commands();
+  add_identity_commands();
   if (auto listening = devices_->start(); listening.has_error()) {
     log_.error("{}", listening.error().text);
     return false;
   }
   start_adapters();
-  uplink_->start();
+  open_gateway_lane();
   open_lanes();
+  start_identity();
   // Without its control socket the gateway still carries readings: say so and go on.
   if (auto listening = console_->start(); listening.has_error()) {
     log_.error("{}", listening.error().text);
@@ -123,14 +129,27 @@ void App::wire() {
   });
   store_->on_relieved([this] { devices_->relieved(); });
   devices_->on_own_identities_changed([this] { open_lanes(); });
+  wire_identity();
+}
+
+// With the files of the configuration, which are looked at afresh at each connect.
+void App::open_gateway_lane() {
+  if (provisioned()) return;  // identity opens it when there is one
+  CloudIdentity identity;
+  identity.thing = options_.thing;
+  identity.tls.files = options_.cloud.tls;
+  uplink_->add_lane(kGatewayLane, std::move(identity));
 }
 
 void App::open_lanes() {
   std::vector<LaneId> wanted;
   for (const auto& own : devices_->own_identities()) {
     wanted.push_back(own.lane);
-    if (std::find(lanes_.begin(), lanes_.end(), own.lane) == lanes_.end())
-      uplink_->add_lane(own.lane, own.device, own.tls);
+    if (std::find(lanes_.begin(), lanes_.end(), own.lane) != lanes_.end()) continue;
+    CloudIdentity identity;
+    identity.thing = own.device;
+    identity.tls.files = own.tls;
+    uplink_->add_lane(own.lane, std::move(identity));
   }
   for (const LaneId lane : lanes_) {
     if (std::find(wanted.begin(), wanted.end(), lane) == wanted.end()) uplink_->remove_lane(lane);
@@ -165,6 +184,8 @@ void App::reload(std::function<void(result<void>)> done) {
   if (loaded.has_error()) return refuse(loaded.error().text);
   if (!loaded->problems.empty())
     return refuse("\n" + config::format_problems(config_file_.string(), loaded->problems));
+  if (loaded->options.cloud.provisioning.method != options_.cloud.provisioning.method)
+    return refuse("cloud.provisioning.method counts from the next start on: systemctl restart sluiced");
   plan_adapters(loaded->options, [this, options = loaded->options, refuse, done](
                                      std::vector<AdapterPlan> plans, const std::string& problems) {
     if (stopping_) return done(Error{errc::closed, "the daemon is stopping"});
@@ -183,7 +204,11 @@ result<void> App::apply(const Options& options, std::vector<AdapterPlan> plans) 
   devices_->run_adapters(std::move(plans));
   ingest_->replace_routes(options_);
   uplink_->reload(options_);
+  open_gateway_lane();
   open_lanes();
+  if (identities_) identities_->reload(options_);
+  if (auto again = credentials_->reload(credentials_options(options_)); again.has_error())
+    log_.error("{}", again.error().text);
   log_.info("configuration reloaded from {}", config_file_.string());
   return {};
 }
@@ -195,7 +220,9 @@ void App::stop(int code) {
   notify_->stopping();
   second_->cancel();
   console_->stop();
+  credentials_->stop();
   devices_->shut_down([this] {
+    if (identities_) identities_->stop();
     uplink_->drain_and_stop(kLastDrain, [this] {
       store_->close();
       registry_->close();

@@ -23,10 +23,14 @@ namespace sluice {
 
 class Console;
 class ServiceNotify;
+class Workers;
 namespace device {
 class Devices;
-class Workers;
-}  // namespace device
+}
+namespace identity {
+class Credentials;
+class Identities;
+}  // namespace identity
 namespace ingest {
 class Ingest;
 }
@@ -67,6 +71,10 @@ class App {
   bool start_parts();
   void wire();
   void listen_to_signals();
+  bool provisioned() const {
+    return options_.cloud.provisioning.method != ProvisioningOptions::Method::given;
+  }
+  void open_gateway_lane();
   void open_lanes();
   // The configuration file again; what is wrong with it leaves everything as it is.
   void reload(std::function<void(result<void>)> done);
@@ -79,6 +87,12 @@ class App {
   void ping_watchdog();
   void add_commands();         // app_commands.cpp
   void add_device_commands();  // app_commands.cpp
+  void make_identity();        // app_identity.cpp, all of these
+  void wire_identity();
+  void start_identity();
+  void add_identity_commands();
+  void provision(const nlohmann::json& args, std::function<void(result<nlohmann::json>)> reply);
+  nlohmann::json devices() const;
   nlohmann::json status() const;
   nlohmann::json queue() const;
   nlohmann::json ledger() const;
@@ -97,9 +111,12 @@ class App {
   std::unique_ptr<ingest::Ingest> ingest_;
   std::unique_ptr<device::Devices> devices_;
   std::unique_ptr<uplink::Uplink> uplink_;
+  std::unique_ptr<identity::Identities>
+      identities_;  // null: certificates are given by hand, or it cannot start
+  std::unique_ptr<identity::Credentials> credentials_;
   std::unique_ptr<Console> console_;
   std::unique_ptr<ServiceNotify> notify_;
-  std::unique_ptr<device::Workers> describers_;  // of adapters
+  std::unique_ptr<Workers> describers_;  // of adapters
   std::unique_ptr<Timer> second_, watchdog_;
   std::vector<Trouble> opening_troubles_;
   std::vector<LaneId> lanes_;

@@ -5,9 +5,9 @@
 #include "app.hpp"
 #include "config/adapter_section.hpp"
 #include "config/config.hpp"
+#include "core/workers.hpp"
 #include "device/adapter_describe.hpp"
 #include "device/device.hpp"
-#include "device/workers.hpp"
 
 namespace sluice {
 namespace {
@@ -21,7 +21,7 @@ struct Planned {
 
 void App::plan_adapters(const Options& options, PlannedAdapters done) {
   if (options.adapters.empty()) return done({}, {});
-  if (!describers_) describers_ = std::make_unique<device::Workers>(loop_, 1, 4);
+  if (!describers_) describers_ = std::make_unique<Workers>(loop_, 1, 4);
   auto planned = std::make_shared<Planned>();
   auto said = std::make_shared<PlannedAdapters>(std::move(done));
   const bool taken = describers_->submit(

@@ -10,6 +10,8 @@
 #include "config/config.hpp"
 #include "console/console.hpp"
 #include "device/device.hpp"
+#include "identity/credentials_room.hpp"
+#include "identity/identity.hpp"
 #include "ingest/ingest.hpp"
 #include "uplink/uplink.hpp"
 
@@ -79,6 +81,13 @@ Json App::status() const {
           {{"part", fmt::format("lane {}", lane.value("thing", std::string{}))}, {"text", error}});
     }
   }
+  if (identities_) {
+    for (const auto& trouble : identities_->status().value("troubles", Json::array())) {
+      if (troubles.size() >= kMostTroubles) break;
+      troubles.push_back({{"part", fmt::format("identity {}", trouble.value("id", std::string{}))},
+                          {"text", trouble.value("text", std::string{})}});
+    }
+  }
   const Json devices = devices_->status();
   Json adapters = devices_->adapters();
   for (const auto& adapter : adapters) {
@@ -104,6 +113,7 @@ Json App::status() const {
           {"uplink", uplink},
           {"devices", devices},
           {"adapters", std::move(adapters)},
+          {"identity", identities_ ? identities_->status() : Json()},
           {"listeners", devices.value("listeners", Json::array())},
           {"routes", ingest_->status()},
           {"memory_rss", resident_bytes()}};
@@ -155,7 +165,7 @@ Json App::ledger() const {
 
 void App::add_commands() {
   console_->add("status", [this](const Json&, Console::Reply reply) { reply(ok(status())); });
-  console_->add("devices", [this](const Json&, Console::Reply reply) { reply(ok(devices_->devices())); });
+  console_->add("devices", [this](const Json&, Console::Reply reply) { reply(ok(devices())); });
   console_->add("queue", [this](const Json&, Console::Reply reply) { reply(ok(queue())); });
   console_->add("ledger", [this](const Json&, Console::Reply reply) { reply(ok(ledger())); });
   console_->add("version", [](const Json&, Console::Reply reply) {

@@ -41,12 +41,9 @@ class Layers(unittest.TestCase):
 
     def test_third_parties_enter_by_one_door(self):
         self.expect_broken("daemon/uplink/a.cpp", "#include <sqlite3.h>\n", "SQLite")
-        self.expect_broken("daemon/device/a.cpp", "#include <mqtt/async_client.h>\n", "Paho")
-        self.expect_broken("daemon/device/a.cpp", "#include <MQTTAsync.h>\n", "Paho")
         self.expect_broken("ctl/a.cpp", "#include <yaml-cpp/yaml.h>\n", "yaml-cpp")
         self.expect_broken("daemon/device/a.cpp", "#include <boost/beast/core.hpp>\n", "Beast")
         self.expect_fine("daemon/store/a.cpp", "#include <sqlite3.h>\n")
-        self.expect_fine("daemon/uplink/a.cpp", "#include <mqtt/async_client.h>\n")
 
     def test_time_comes_from_the_clock(self):
         for code in ("auto t = std::chrono::steady_clock::now();", "std::this_thread::sleep_for(1s);", "x = ::time(nullptr);",

@@ -73,6 +73,7 @@ Parsed parse_config(std::string_view yaml, std::string_view file_name) {
   Findings findings;
   read_options(root, std::filesystem::path(file_name).parent_path(), out.options, findings);
   check_cloud(out.options, findings);
+  check_provisioning(out.options, findings);
   check_listeners(out.options, findings);
   check_devices(out.options, findings);
   check_routes(out.options, findings);

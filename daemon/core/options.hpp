@@ -14,6 +14,7 @@ namespace sluice {
 
 struct TlsFiles {  // PEM; empty: none
   std::filesystem::path certificate, key, ca;
+  bool operator==(const TlsFiles&) const = default;
 };
 
 struct ListenerOptions {
@@ -94,8 +95,46 @@ struct LaneQuotas {  // per connection to AWS IoT, facts of the AWS quota page
   bool enforce = true;   // false: send as fast as the peer takes it
 };
 
+struct SealOptions {  // where the key comes from that private keys and tokens are sealed with
+  enum class With { file, credential, tpm };
+  With with = With::file;
+  std::filesystem::path file;  // empty: seal.key in the store's directory, made at the first start
+  std::string credential = "sluice-seal";  // name of a systemd credential
+  std::string tpm = "device:/dev/tpmrm0";  // TCTI: how the TPM is reached
+};
+
+struct IssuerOptions {  // own-ca: an intermediate CA that the gateway holds
+  std::filesystem::path certificate, key;
+  Duration valid = std::chrono::hours(24 * 365);  // of what it issues
+};
+
+struct ProvisioningOptions {
+  enum class Method { given, cvm, awslabs, fleet, own_ca };
+  Method method = Method::given;
+  std::string url;                     // cvm, awslabs
+  std::filesystem::path ca;            // roots for the url; empty: the system's
+  std::string productid;               // the gateway's own; empty: gateway.thing
+  std::filesystem::path token_file;    // the gateway's own access token
+  std::filesystem::path api_key_file;  // API Gateway's x-api-key; empty: none
+  TlsFiles claim;                      // fleet
+  std::string fleet_template;          // fleet
+  IssuerOptions issuer;                // own-ca
+  bool refuse_unproven = false;        // what an unknown device gets while its token cannot be judged
+  std::uint32_t held_most = 1000;      // devices that wait for their first judgement
+  Duration refused_for = std::chrono::minutes(10);  // a refused token is not asked for again
+  std::uint32_t at_once = 4;                        // requests under way
+  double per_second = 5;
+  Duration timeout = std::chrono::seconds(20);
+  Duration backoff_first = std::chrono::seconds(2);
+  Duration backoff_most = std::chrono::minutes(5);
+  Duration rotate_after{};                               // age of a certificate; 0: never for that reason
+  Duration rotate_before = std::chrono::hours(24 * 30);  // its expiry
+  SealOptions seal;
+};
+
 struct CloudOptions {
-  std::string endpoint;  // host[:port]; port default 8883
+  // host[:port]; port default 8883. Empty: as the provisioning service says, for each identity.
+  std::string endpoint;
   std::string region;
   TlsFiles tls;       // the gateway's own identity; ca: the roots to trust
   std::string alpn;   // "x-amzn-mqtt-ca" on port 443; empty: none
@@ -110,6 +149,12 @@ struct CloudOptions {
   std::vector<std::string> commands = {"cmd/{thing}/#"};  // filters subscribed on each lane, with {thing}
   std::string command_to = "d/{device}/cmd/{rest}";       // local topic of a command
   Duration command_ttl = std::chrono::hours(24);
+  ProvisioningOptions provisioning;
+};
+
+struct AdmitOptions {  // unknown devices that may ask for an identity
+  std::string match;   // of the device id; * and ?
+  std::string product;
 };
 
 struct AdapterLimits {
@@ -145,6 +190,11 @@ struct StoreConfig {
   Duration commit_delay{};
 };
 
+struct CredentialsConfig {           // temporary AWS credentials for programs on the gateway
+  std::string listen;                // host:port on loopback; empty: nobody is answered
+  std::string role_alias, endpoint;  // empty: what came with the certificate
+};
+
 struct ControlOptions {
   std::filesystem::path socket = "/run/sluice/control.sock";
   std::string log_level = "info";
@@ -158,11 +208,13 @@ struct Options {
   std::vector<DeviceOptions> devices;
   std::filesystem::path
       certificates;  // directory with <device>.crt and <device>.key for devices with their own identity
-  std::string anonymous_product;  // product of clients that come in anonymously; empty: refused
+  std::vector<AdmitOptions> admit;  // the first match decides; none: refused
+  std::string anonymous_product;    // product of clients that come in anonymously; empty: refused
   std::vector<AdapterOptions> adapters;
   std::filesystem::path adapters_directory = "/usr/lib/sluice/adapters";
   std::vector<RouteOptions> routes;
   StoreConfig store;
+  CredentialsConfig credentials;
   ControlOptions control;
 };
 

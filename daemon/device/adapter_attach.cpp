@@ -59,37 +59,39 @@ void AdapterSession::attach(AttachRequest request, const Asker& asker) {
   }
   if (attached_.size() + judging_ >= most_devices_)
     return answer(asker, no("full", fmt::format("limits.devices of this adapter is {}", most_devices_)));
-  if (request.trusted) {
-    if (product_.empty())
-      return answer(asker,
-                    no("refused", "this adapter's configuration names no product that it may vouch for"));
-    return judged(request, asker, house_.directory.vouched(request.device, product_));
-  }
   if (judging_ >= kMostJudged)
     return answer(asker, no("unavailable", "too many devices are being attached; try again"));
+  std::shared_ptr<Device> vouched;
+  if (request.trusted) {
+    if (product_.empty()) {
+      return answer(asker,
+                    no("refused", "this adapter's configuration names no product that it may vouch for"));
+    }
+    auto found = house_.directory.vouched(request.device, product_);
+    if (!found)
+      return answer(asker, no(found.error().code == errc::full ? "full" : "refused", found.error().text));
+    vouched = *found;
+  }
   ++judging_;
   AuthRequest who;
   who.client_id = request.device;
   who.username = request.device;
   who.password = std::exchange(request.token, {});
-  house_.authenticator.check(
-      std::move(who), [weak = weak_from_this(), request = std::move(request), asker](AuthAnswer said) {
-        const auto self = weak.lock();
-        if (!self || self->over_) return;
-        --self->judging_;
-        using enum Reason;
-        if (said.device) return self->judged(request, asker, said.device);
-        const bool later = said.reason == server_busy || said.reason == server_unavailable ||
-                           said.reason == connection_rate_exceeded;
-        self->answer(asker, no(later ? "unavailable" : "refused", said.text));
-      });
+  auto then = [weak = weak_from_this(), request = std::move(request), asker](const AuthAnswer& said) {
+    const auto self = weak.lock();
+    if (!self || self->over_) return;
+    --self->judging_;
+    using enum Reason;
+    if (said.device) return self->judged(request, asker, said.device);
+    const bool later = said.reason == server_busy || said.reason == server_unavailable ||
+                       said.reason == quota_exceeded || said.reason == connection_rate_exceeded;
+    self->answer(asker, no(later ? "unavailable" : "refused", said.text));
+  };
+  if (vouched) return house_.authenticator.check_vouched(vouched, who.peer, std::move(then));
+  house_.authenticator.check(std::move(who), std::move(then));
 }
 
-void AdapterSession::judged(AttachRequest request, const Asker& asker,
-                            result<std::shared_ptr<Device>> device) {
-  if (!device)
-    return answer(asker, no(device.error().code == errc::full ? "full" : "refused", device.error().text));
-  const auto& found = *device;
+void AdapterSession::judged(AttachRequest request, const Asker& asker, const std::shared_ptr<Device>& found) {
   if (!found->enabled || found->removed) return answer(asker, no("refused", "the device is disabled"));
   if (!request.product.empty() && request.product != found->ref.product) {
     return answer(asker, no("refused", fmt::format("the device's product is {} here, not {}",

@@ -99,7 +99,7 @@ class AdapterSession : public std::enable_shared_from_this<AdapterSession> {
   std::optional<Asker> asker_of(const mqtt::Publish& publish) const;
   void answer(const Asker& asker, const std::string& payload);
   void attach(AttachRequest request, const Asker& asker);
-  void judged(AttachRequest request, const Asker& asker, result<std::shared_ptr<Device>> device);
+  void judged(AttachRequest request, const Asker& asker, const std::shared_ptr<Device>& found);
   void hold(AttachRequest request, const Asker& asker, std::shared_ptr<Device> device);
   void let_go(Attached::iterator it, std::string_view why);
   void deliver(const std::string& device, const mqtt::Publish& publish, std::uint32_t number);

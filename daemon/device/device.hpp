@@ -13,10 +13,12 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/adapter_plan.hpp"
 #include "core/clock.hpp"
+#include "core/enrolment.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/options.hpp"
@@ -70,6 +72,16 @@ class Devices {
   virtual void set_enabled(std::string id, bool enabled, Done done) = 0;
   // Its connection, session and mailbox go, too. What it has sent still goes to the cloud.
   virtual void remove_device(std::string id, Done done) = 0;
+
+  // Who judges the tokens of unknown devices (devices.admit) and gets identities for those that have none.
+  // Before start(); must outlive the room.
+  virtual void enrol_with(Enrolment& enrolment) = 0;
+  // The service has refused its identity: its connections end, and a device that was let in for it is
+  // forgotten.
+  virtual void turn_away(const std::string& id, const std::string& why) = 0;
+  // Known devices whose product has an identity of its own and that have no certificate of the config: id,
+  // product.
+  virtual std::vector<std::pair<std::string, std::string>> provisioned() const = 0;
 
   virtual std::vector<OwnIdentity> own_identities() const = 0;
   // Called (posted) when own_identities() has changed.

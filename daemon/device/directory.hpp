@@ -35,10 +35,14 @@ struct Device {
   bool from_config = false, anonymous = false, enabled = true;
   bool vouched = false;                  // by an adapter; has no token of its own
   std::string holder;                    // the adapter that speaks for it now; empty: none
+  bool admitted = false;                 // let in by devices.admit; leaves when its token is refused
+  bool provisioned = false;              // goes to AWS with an identity that the identity room gets for it
   bool removed = false;                  // no longer in the directory; its connections are being closed
   std::string token_hash;                // empty: no hash
   std::optional<TokenSeal::Mark> token;  // a token known to be right: from the token file, or proven before
   TlsFiles identity;                     // its own certificate towards AWS; certificate empty: none
+  // It has no token of its own; who registers it, or proves itself, takes its place.
+  bool unproven() const { return anonymous || vouched; }
   // Since start:
   AuthMethod method = AuthMethod::none;
   WallTime last_seen{};
@@ -63,8 +67,11 @@ class Directory {
   // Errors: denied, full, invalid_argument.
   result<std::shared_ptr<Device>> vouched(std::string_view id, const std::string& product);
 
-  // The hash may be empty: the device then needs a client certificate.
-  void add(std::string id, std::string product, std::string token_hash, Done done);
+  // The product of an unknown device by devices.admit; empty: none takes it.
+  std::string admitted_product(std::string_view id) const;
+  // The hash may be empty: the device then needs a client certificate. `admitted`: by devices.admit, not by
+  // hand.
+  void add(std::string id, std::string product, std::string token_hash, bool admitted, Done done);
   void set_token(std::string id, std::string token_hash, Done done);
   void set_enabled(std::string id, bool enabled, Done done);
   void remove(std::string id, Done done);
@@ -79,7 +86,7 @@ class Directory {
  private:
   struct Row {  // as in the registry
     std::string product, token_hash;
-    bool enabled = true;
+    bool enabled = true, admitted = false;
   };
   using Devices = std::map<std::string, std::shared_ptr<Device>, std::less<>>;
 

@@ -13,9 +13,9 @@
 
 #include "core/clock.hpp"
 #include "core/log.hpp"
+#include "core/workers.hpp"
 #include "device/buckets.hpp"
 #include "device/listener.hpp"
-#include "device/workers.hpp"
 #include "mqtt/broker.hpp"
 
 namespace sluice::device {

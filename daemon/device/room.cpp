@@ -209,7 +209,7 @@ void Room::add_device(std::string id, std::string product, std::string token, Do
   hash(std::move(token), [this, id, product, done = std::move(done)](result<std::string> hashed) mutable {
     if (!hashed) return done(hashed.error());
     const auto before = directory_.find(id);
-    directory_.add(id, product, *hashed, [this, before, done = std::move(done)](result<void> added) {
+    directory_.add(id, product, *hashed, false, [this, before, done = std::move(done)](result<void> added) {
       if (added && before && before->removed) host_.expel(*before, mqtt::Reason::administrative_action, true);
       if (added && identities_changed_) boost::asio::post(loop_, identities_changed_);
       done(std::move(added));
@@ -241,11 +241,37 @@ void Room::remove_device(std::string id, Done done) {
   directory_.remove(id, [this, id, device, done = std::move(done)](result<void> removed) {
     if (removed) {
       mailbox_.forget(id);
+      if (enrolment_ != nullptr) enrolment_->forget(id);
       if (identities_changed_) boost::asio::post(loop_, identities_changed_);
     }
     done(std::move(removed));
   });
   if (device && !device->enabled) host_.expel(*device, mqtt::Reason::administrative_action, true);
+}
+
+void Room::enrol_with(Enrolment& enrolment) {
+  enrolment_ = &enrolment;
+  authenticator_.enrol_with(&enrolment);
+}
+
+void Room::turn_away(const std::string& id, const std::string& why) {
+  const auto device = directory_.find(id);
+  if (!device) return;
+  log_.warn("{} is sent away: {}", id, why);
+  host_.expel(*device, mqtt::Reason::not_authorized, device->admitted);
+  if (!device->admitted) return;
+  directory_.remove(id, [this, id](const result<void>& removed) {
+    if (!removed) return log_.error("{} cannot be forgotten: {}", id, removed.error().text);
+    mailbox_.forget(id);
+  });
+}
+
+std::vector<std::pair<std::string, std::string>> Room::provisioned() const {
+  std::vector<std::pair<std::string, std::string>> wanting;
+  directory_.for_each([&wanting](const Device& device) {
+    if (device.provisioned) wanting.emplace_back(device.ref.id, device.ref.product);
+  });
+  return wanting;
 }
 
 result<void> Room::reload(const Options& options) {

@@ -35,6 +35,9 @@ class Room final : public Devices {
   void set_token(std::string id, std::string token, Done done) override;
   void set_enabled(std::string id, bool enabled, Done done) override;
   void remove_device(std::string id, Done done) override;
+  void enrol_with(Enrolment& enrolment) override;
+  void turn_away(const std::string& id, const std::string& why) override;
+  std::vector<std::pair<std::string, std::string>> provisioned() const override;
   std::vector<OwnIdentity> own_identities() const override { return directory_.own_identities(); }
   void on_own_identities_changed(std::function<void()> fn) override { identities_changed_ = std::move(fn); }
   result<void> reload(const Options& options) override;
@@ -75,6 +78,7 @@ class Room final : public Devices {
   Workers hashers_;
   Timer tick_, files_, stop_;
   std::function<void()> identities_changed_;
+  Enrolment* enrolment_ = nullptr;
   std::uint64_t ticks_ = 0;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -87,6 +87,7 @@ Json Room::status() const {
             {"refused", auth.refused},
             {"busy", auth.busy},
             {"throttled", auth.throttled},
+            {"newcomers", auth.newcomers},
             {"hashes", auth.hashes}}},
           {"publishes",
            {{"taken", host.published},

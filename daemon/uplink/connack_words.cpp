@@ -67,10 +67,20 @@ ConnectFailure connack_failure(const LinkOptions& options, int code) {
 ConnectFailure closed_after_connect(const LinkOptions& options) {
   return {ConnectFailure::Kind::closed,
           0,
-          {errc::refused,
+          {errc::closed,
            fmt::format("{}:{} closes the connection after CONNECT without a word; is the certificate of {} "
                        "active, does its policy allow iot:Connect, is another client using its id?",
                        options.host, options.port, options.client_id)}};
+}
+
+ConnectFailure closed_in_handshake(const LinkOptions& options) {
+  return {
+      ConnectFailure::Kind::closed,
+      0,
+      {errc::closed,
+       fmt::format("{}:{} closes the connection in the TLS handshake, after our certificate, without a word; "
+                   "is the certificate of {} registered and active in this account and region?",
+                   options.host, options.port, options.client_id)}};
 }
 
 }  // namespace sluice::uplink

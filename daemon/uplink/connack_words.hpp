@@ -11,5 +11,7 @@ namespace sluice::uplink {
 ConnectFailure connack_failure(const LinkOptions& options, int code);
 // Everything up to TLS is well, but the server closed after CONNECT.
 ConnectFailure closed_after_connect(const LinkOptions& options);
+// The server closed in the handshake when it was its turn to judge our certificate.
+ConnectFailure closed_in_handshake(const LinkOptions& options);
 
 }  // namespace sluice::uplink

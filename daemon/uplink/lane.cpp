@@ -83,11 +83,11 @@ std::string_view to_string(Lane::State state) {
   return "unknown";
 }
 
-Lane::Lane(Shared& shared, LaneId id, std::string thing, TlsFiles tls)
+Lane::Lane(Shared& shared, LaneId id, CloudIdentity identity)
     : shared_(shared),
       id_(id),
-      thing_(std::move(thing)),
-      tls_(std::move(tls)),
+      thing_(identity.thing),
+      identity_(std::move(identity)),
       log_(shared.log.named("lane " + thing_)),
       sender_(shared, id, log_, [this](std::string words) { down(std::move(words), false); }),
       backoff_({.first = shared.cloud.backoff_first, .most = shared.cloud.backoff_most}),
@@ -95,6 +95,7 @@ Lane::Lane(Shared& shared, LaneId id, std::string thing, TlsFiles tls)
       watchdog_(shared.clock),
       again_(shared.clock),
       certificate_(shared.clock),
+      trial_deadline_(shared.clock),
       mqtt5_(shared.cloud.mqtt5) {}
 
 void Lane::enter(State state) {
@@ -114,10 +115,14 @@ void Lane::start() {
   try_connect();
 }
 
-TlsFiles Lane::tls() const {
-  TlsFiles files = tls_;
-  if (files.ca.empty()) files.ca = shared_.cloud.tls.ca;
-  return files;
+TlsIdentity Lane::tls() const {
+  TlsIdentity tls = identity_.tls;
+  if (tls.ca_pem.empty() && tls.files.ca.empty()) tls.files.ca = shared_.cloud.tls.ca;
+  return tls;
+}
+
+const std::string& Lane::endpoint() const {
+  return identity_.endpoint.empty() ? shared_.cloud.endpoint : identity_.endpoint;
 }
 
 void Lane::wait_and_connect() {
@@ -131,7 +136,7 @@ void Lane::wait_and_connect() {
 
 void Lane::try_connect() {
   options_ = LinkOptions{};
-  if (const auto parsed = parse_endpoint(shared_.cloud.endpoint, options_); parsed.has_error()) {
+  if (const auto parsed = parse_endpoint(endpoint(), options_); parsed.has_error()) {
     trouble(parsed.error().text);
     return;  // a reload brings the next try
   }
@@ -160,9 +165,7 @@ void Lane::connect() {
   options_.tls = tls();
   options_.alpn = shared_.cloud.alpn;
   options_.mqtt5 = mqtt5_;
-  options_.keep_alive = keep_alive_ = shared_.cloud.keep_alive;
-  if (keep_alive_cap_ != Duration::zero())
-    options_.keep_alive = std::min(options_.keep_alive, keep_alive_cap_);
+  options_.keep_alive = shared_.cloud.keep_alive;
   options_.connect_timeout = shared_.cloud.connect_timeout;
   watchdog_.start(options_.connect_timeout * 2 + kLinkGrace, [this] {
     down("connecting did not end in time; is the resolver of this machine stuck?", false);
@@ -174,7 +177,9 @@ void Lane::connect() {
 void Lane::connect_failed(const ConnectFailure& failure) {
   watchdog_.cancel();
   fall_back(failure);
+  if (trial_) return trial_failed(failure);
   down(failure.error.text, false);
+  notice_identity_trouble(failure);
 }
 
 void Lane::fall_back(const ConnectFailure& failure) {
@@ -193,21 +198,16 @@ void Lane::fall_back(const ConnectFailure& failure) {
 void Lane::connected(const Granted& granted) {
   watchdog_.cancel();
   granted_ = granted;
-  closed_in_a_row_ = 0;
+  closed_in_a_row_ = closed_untold_ = 0;
+  identity_trouble_told_ = false;
   ++connects_;
-  const Duration server = std::chrono::seconds(granted.server_keep_alive);
-  if (server > Duration::zero() && server < options_.keep_alive) {
-    // Paho keeps to what it was told at CONNECT; pinging later than the server allows would cost the
-    // connection.
-    keep_alive_cap_ = server;
-    return down("reconnecting with the keep-alive that the server asks for", false);
-  }
   backoff_.up(shared_.clock.now());
   command_trouble_.clear();
   filters_ = command_filters(shared_.cloud, thing_);
   subscribed_ = asked_ = 0;
   enter(State::subscribing);
   subscribe_next();
+  if (trial_) end_trial({});
 }
 
 void Lane::run() {
@@ -234,8 +234,9 @@ void Lane::watch_certificate() {
   if (due == 0) warned_days_ = 0;
   if (due != 0 && (warned_days_ == 0 || due < warned_days_)) {
     warned_days_ = due;
-    log_.warn("the certificate {} expires in {} days; renew it, the new file is used at the next connect",
-              options_.tls.certificate.string(), std::max<std::int64_t>(days, 0));
+    log_.warn("the certificate {} expires in {} days; renew it, the new one is used at the next connect",
+              options_.tls.certificate_pem.empty() ? options_.tls.files.certificate.string() : "of " + thing_,
+              std::max<std::int64_t>(days, 0));
   }
   certificate_.start(1h, [this] { watch_certificate(); });
 }
@@ -248,33 +249,47 @@ void Lane::lost(const Loss& loss) {
 
 void Lane::down(std::string words, bool blame) {
   if (state_ == State::stopped) return;
-  watchdog_.cancel();
-  timer_.cancel();
-  again_.cancel();
-  certificate_.cancel();
+  rest();
   sender_.down(blame);
   if (state_ == State::subscribing || state_ == State::connected) {
     ++losses_;
     backoff_.down(shared_.clock.now());
   }
   link_.reset();
-  unsafe_.clear();  // AWS delivers them again
-  shared_.awaiting_commit.erase(id_);
   trouble(std::move(words));
   wait_and_connect();
 }
 
-void Lane::use_options(const TlsFiles& tls_files) {
+// Nothing of the connection waits any more.
+void Lane::rest() {
+  watchdog_.cancel();
+  timer_.cancel();
+  again_.cancel();
+  certificate_.cancel();
+  closing_.reset();
+  unsafe_.clear();  // AWS delivers them again
+  shared_.awaiting_commit.erase(id_);
+}
+
+CloudIdentity Lane::identity() const {
+  CloudIdentity given = identity_;
+  if (trial_) given.tls = trial_->old;
+  return given;
+}
+
+void Lane::use_options(CloudIdentity identity) {
   sender_.use_options();
+  if (trial_) {  // its outcome decides first; then the next connect has all of it
+    trial_->old = std::move(identity.tls);
+    identity_.endpoint = std::move(identity.endpoint);
+    return;
+  }
+  identity_ = std::move(identity);
   LinkOptions wanted;
-  const bool usable = parse_endpoint(shared_.cloud.endpoint, wanted).has_value();
-  const auto same_files = [](const TlsFiles& a, const TlsFiles& b) {
-    return a.certificate == b.certificate && a.key == b.key && a.ca == b.ca;
-  };
-  tls_ = tls_files;
+  const bool usable = parse_endpoint(endpoint(), wanted).has_value();
   const bool same = usable && wanted.host == options_.host && wanted.port == options_.port &&
-                    wanted.plain == options_.plain && same_files(tls(), options_.tls) &&
-                    shared_.cloud.alpn == options_.alpn && keep_alive_ == shared_.cloud.keep_alive &&
+                    wanted.plain == options_.plain && tls() == options_.tls &&
+                    shared_.cloud.alpn == options_.alpn && options_.keep_alive == shared_.cloud.keep_alive &&
                     command_filters(shared_.cloud, thing_) == filters_;
   const bool up = state_ == State::connected || state_ == State::subscribing;
   if ((up && same) || state_ == State::stopped) return;
@@ -284,17 +299,15 @@ void Lane::use_options(const TlsFiles& tls_files) {
 }
 
 void Lane::stop(std::function<void()> closed) {
-  timer_.cancel();
-  watchdog_.cancel();
-  again_.cancel();
-  certificate_.cancel();
+  rest();
   sender_.down(false);
   enter(State::stopped);
-  if (!link_) {
+  if (link_) {
+    link_->close(std::move(closed));
+  } else {
     closed();
-    return;
   }
-  link_->close(std::move(closed));
+  if (trial_) end_trial(Error{errc::closed, "the lane was stopped before the new certificate was tried"});
 }
 
 }  // namespace sluice::uplink

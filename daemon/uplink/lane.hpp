@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,13 +26,15 @@ class Lane final : public LinkEvents, public std::enable_shared_from_this<Lane> 
  public:
   enum class State : std::uint8_t { stopped, waiting_for_time, waiting, connecting, subscribing, connected };
 
-  Lane(Shared& shared, LaneId id, std::string thing, TlsFiles tls);
+  Lane(Shared& shared, LaneId id, CloudIdentity identity);
 
   void start();
   void new_records() { sender_.new_records(); }
   void committed(Ticket ticket);
   // The options have changed; reconnects if the connection depends on what changed.
-  void use_options(const TlsFiles& tls);
+  void use_options(CloudIdentity identity);
+  // See Uplink.
+  void try_identity(TlsIdentity tls, std::function<void(result<void>)> done);
   void drain() { sender_.drain(); }
   bool drained() const { return state_ == State::stopped || sender_.drained(); }
   // Down for good; `closed` on the loop when no message can come any more.
@@ -39,8 +42,8 @@ class Lane final : public LinkEvents, public std::enable_shared_from_this<Lane> 
   // What it was given by reference is gone: nothing that may still come is looked at.
   void abandon() { abandoned_ = true; }
   State state() const { return state_; }
-  const std::string& thing() const { return thing_; }
-  const TlsFiles& files() const { return tls_; }
+  // As it was given; while another certificate is tried, still the old one.
+  CloudIdentity identity() const;
   nlohmann::json status();
 
   void connected(const Granted& granted) override;
@@ -49,6 +52,7 @@ class Lane final : public LinkEvents, public std::enable_shared_from_this<Lane> 
   void published(std::span<const Puback> acks) override { sender_.published(acks); }
   void subscribed(std::span<const std::uint8_t> reasons) override;
   void message(Incoming&& message) override;
+  void writable() override { sender_.writable(); }
 
  private:
   void enter(State state);
@@ -62,23 +66,40 @@ class Lane final : public LinkEvents, public std::enable_shared_from_this<Lane> 
   void subscribe_again_later();
   void run();
   void watch_certificate();
-  TlsFiles tls() const;
+  const std::string& endpoint() const;
+  TlsIdentity tls() const;
+  void rest();
+  // lane_identity.cpp
+  void restart(std::string words);
+  void connect_soon(Duration wait);
+  void trial_failed(const ConnectFailure& failure);
+  void end_trial(result<void> outcome);
+  void notice_identity_trouble(const ConnectFailure& failure);
 
   Shared& shared_;
   const LaneId id_;
   const std::string thing_;
-  TlsFiles tls_;
+  CloudIdentity identity_;
   Log log_;
   Sender sender_;
   Backoff backoff_;
   Timer timer_, watchdog_, again_, certificate_;
   int warned_days_ = 0;  // the last threshold told; 0: none
 
+  struct Trial {
+    TlsIdentity old;
+    std::function<void(result<void>)> done;
+    unsigned tries = 0;
+  };
+  std::optional<Trial> trial_;  // of the certificate that identity_ has now
+  Timer trial_deadline_;
+  std::shared_ptr<int> closing_;  // the link says goodbye; what waits for that finds it gone if it need not
+  unsigned closed_untold_ = 0;    // since it was last connected
+  bool identity_trouble_told_ = false;
+
   State state_ = State::stopped;
   MonoTime since_{}, last_connect_{};
   bool tried_ = false, abandoned_ = false;
-  Duration keep_alive_{};      // as configured at the last connect
-  Duration keep_alive_cap_{};  // what the server granted when it was less than ours; 0: none
   std::unique_ptr<CloudLink> link_;
   LinkOptions options_;  // of the current or last attempt
   Granted granted_;

@@ -128,7 +128,7 @@ nlohmann::json Lane::status() {
       {"state", to_string(state_)},
       {"since_s", std::chrono::duration_cast<std::chrono::seconds>(shared_.clock.now() - since_).count()},
       {"error", error_.empty() ? command_trouble_ : error_},
-      {"endpoint", shared_.cloud.endpoint},
+      {"endpoint", endpoint()},
       {"mqtt", mqtt5_ ? "5" : "3.1.1"},
       {"connects", connects_},
       {"losses", losses_},

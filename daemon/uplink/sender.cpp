@@ -195,7 +195,7 @@ void Sender::take(const Drawn& drawn) {
 
 // False: it must wait; whoever frees the way pumps again.
 bool Sender::send_front() {
-  if (!pacer_.window_open(Pacer::Class::reading)) return false;
+  if (!pacer_.window_open(Pacer::Class::reading) || !link_->writable()) return false;
   if (const auto wait = pacer_.wait(Pacer::Class::reading); wait > Duration::zero()) {
     pump_soon(shared_.clock.now() + wait);
     return false;

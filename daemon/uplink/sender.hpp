@@ -35,6 +35,7 @@ class Sender {
   void down(bool blame);
   void published(std::span<const Puback> acks);
   void new_records();
+  void writable() { pump(); }
   void command_received(std::size_t bytes) { pacer_.received(bytes); }
   void throttled() { pacer_.throttled(); }
   void use_options();

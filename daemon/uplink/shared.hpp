@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
 #include <unordered_set>
@@ -41,6 +42,8 @@ struct Shared {
   PriorityMask priorities = 0;                 // that routes use
   std::size_t read_bytes = 128 * 1024;         // read ahead per priority; less with many lanes
   std::unordered_set<LaneId> awaiting_commit;  // lanes with commands that wait to be acknowledged
+
+  std::function<void(LaneId, errc, const std::string&)> identity_trouble;
 
   void use(const Options& options);
   // How records of this route are batched; null: not at all. Valid until the next call.

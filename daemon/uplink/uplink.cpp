@@ -20,9 +20,7 @@ class Lanes final : public Uplink {
  public:
   Lanes(const Options& options, Clock& clock, store::Store& store, CommandSink& commands, LinkFactory links,
         Log log)
-      : shared_(clock, store, commands, std::move(links), std::move(log)),
-        thing_(options.thing),
-        timer_(clock) {
+      : shared_(clock, store, commands, std::move(links), std::move(log)), timer_(clock) {
     shared_.use(options);
   }
 
@@ -33,14 +31,14 @@ class Lanes final : public Uplink {
     }
   }
 
-  void start() override { add_lane(kGatewayLane, thing_, shared_.cloud.tls); }
-
-  void add_lane(LaneId id, std::string thing, TlsFiles tls) override {
+  void add_lane(LaneId id, CloudIdentity identity) override {
     if (const auto known = lanes_.find(id); known != lanes_.end()) {
-      if (known->second->thing() == thing) return known->second->use_options(tls);
+      if (known->second->identity() == identity) return;
+      if (known->second->identity().thing == identity.thing)
+        return known->second->use_options(std::move(identity));
       remove_lane(id);
     }
-    auto lane = std::make_shared<Lane>(shared_, id, std::move(thing), std::move(tls));
+    auto lane = std::make_shared<Lane>(shared_, id, std::move(identity));
     lanes_.emplace(id, lane);
     share_read_ahead();
     lane->start();
@@ -52,6 +50,17 @@ class Lanes final : public Uplink {
     let_go(it->second);
     lanes_.erase(it);
     share_read_ahead();
+  }
+
+  void try_identity(LaneId id, TlsIdentity tls, std::function<void(result<void>)> done) override {
+    const auto it = lanes_.find(id);
+    if (it == lanes_.end()) return done(Error{errc::not_found, "there is no such lane"});
+    const auto lane = it->second;  // `done` may remove it
+    lane->try_identity(std::move(tls), std::move(done));
+  }
+
+  void on_identity_trouble(std::function<void(LaneId, errc, const std::string&)> told) override {
+    shared_.identity_trouble = std::move(told);
   }
 
   void committed(Ticket ticket, std::span<const LaneId> lanes) override {
@@ -73,13 +82,8 @@ class Lanes final : public Uplink {
 
   void reload(const Options& options) override {
     shared_.use(options);
-    for (const auto& [id, lane] : lanes_) {
-      if (id == kGatewayLane) lane->use_options(shared_.cloud.tls);
-    }
-    // Lanes of devices keep their files; app adds them again with new ones if these have changed.
-    for (const auto& [id, lane] : lanes_) {
-      if (id != kGatewayLane) lane->use_options(lane->files());
-    }
+    // They keep their identities; app adds them again with new ones if these have changed.
+    for (const auto& [id, lane] : lanes_) lane->use_options(lane->identity());
   }
 
   void drain_and_stop(Duration deadline, std::function<void()> done) override {
@@ -105,8 +109,7 @@ class Lanes final : public Uplink {
                                     kLeastReadAhead, kMostReadAhead);
   }
 
-  // A lane lives on until nothing can come from its link any more: a command that Paho is about to
-  // acknowledge must still find its way into the store.
+  // A lane lives on until its link has said goodbye.
   void let_go(const std::shared_ptr<Lane>& lane) {
     ++closing_;
     std::erase_if(leaving_, [](const auto& gone) { return gone.expired(); });
@@ -145,7 +148,6 @@ class Lanes final : public Uplink {
 
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   Shared shared_;
-  std::string thing_;
   std::map<LaneId, std::shared_ptr<Lane>> lanes_;
   std::vector<std::weak_ptr<Lane>> leaving_;
   std::size_t closing_ = 0;
@@ -159,7 +161,7 @@ class Lanes final : public Uplink {
 
 std::unique_ptr<Uplink> make_uplink(const Options& options, boost::asio::io_context& loop, Clock& clock,
                                     store::Store& store, CommandSink& commands, Log log, LinkFactory links) {
-  if (!links) links = make_paho_links(loop, clock, log);
+  if (!links) links = make_mqtt_links(loop, clock);
   return std::make_unique<Lanes>(options, clock, store, commands, std::move(links), std::move(log));
 }
 

@@ -10,6 +10,8 @@
 #include <string>
 
 #include "core/clock.hpp"
+#include "core/cloud_identity.hpp"
+#include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/message.hpp"
 #include "core/options.hpp"
@@ -31,13 +33,20 @@ using LinkFactory = std::function<std::unique_ptr<CloudLink>(std::weak_ptr<LinkE
 class Uplink {
  public:
   virtual ~Uplink() = default;
-  // Opens the gateway's lane.
-  virtual void start() = 0;
-  // A device's own lane; its thing is its client id. `tls.ca` empty: the gateway's. Known already: its files
-  // are replaced.
-  virtual void add_lane(LaneId lane, std::string thing, TlsFiles tls) = 0;
+  // Opens a lane: the gateway's (kGatewayLane) or a device's own. Known already: it reconnects if what it
+  // needs for a connection has changed. Another thing: the lane is a new one.
+  virtual void add_lane(LaneId lane, CloudIdentity identity) = 0;
   // Its readings stay in the store until someone moves or drops them.
   virtual void remove_lane(LaneId lane) = 0;
+  // For rotation: the lane reconnects with this certificate. Connected: it stays with it, and whoever keeps
+  // identities makes it the lane's (add_lane with it changes nothing any more). Otherwise the lane goes back
+  // to what it had. Never two connections at once; what was in flight is sent again. `done` once, bounded in
+  // time; at once for a lane that is not there or tries one already. Errors: unreachable (nothing is known
+  // about the certificate), tls, unauthorized, closed, refused (it is not taken), timeout, not_found, exists.
+  virtual void try_identity(LaneId lane, TlsIdentity tls, std::function<void(result<void>)> done) = 0;
+  // The cloud does not take a lane's certificate: it says so in TLS (errc::tls) or in CONNACK (unauthorized),
+  // or closes each time without a word (closed). Told once, and again only after the lane was connected.
+  virtual void on_identity_trouble(std::function<void(LaneId, errc, const std::string& words)> told) = 0;
   // Of Store::on_committed.
   virtual void committed(Ticket ticket, std::span<const LaneId> lanes_with_new_records) = 0;
   // Lanes reconnect only if what they need for a connection has changed.
@@ -48,7 +57,7 @@ class Uplink {
   virtual nlohmann::json status() = 0;
 };
 
-// Everything given by reference must outlive it. `links`: Paho when empty.
+// Everything given by reference must outlive it. `links`: those over MQTT when empty.
 std::unique_ptr<Uplink> make_uplink(const Options& options, boost::asio::io_context& loop, Clock& clock,
                                     store::Store& store, CommandSink& commands, Log log,
                                     LinkFactory links = {});

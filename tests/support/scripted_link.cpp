@@ -31,6 +31,7 @@ class ScriptedLink final : public uplink::CloudLink {
     });
   }
 
+  bool writable() const override { return !cloud_.backlogged; }
   void publish(uplink::Publication&& p, std::uint64_t token) override {
     if (!up_ || cloud_.blackhole) return;
     cloud_.received.push_back({client_, std::string(p.topic), std::string(p.payload),
@@ -84,6 +85,9 @@ class ScriptedLink final : public uplink::CloudLink {
     if (message.qos > 0) message.ack = ++last_ack_;
     tell([message](LinkEvents& events) { events.message(uplink::Incoming(message)); });
   }
+  void make_writable() {
+    tell([](LinkEvents& events) { events.writable(); });
+  }
   bool up() const { return up_; }
   std::size_t flying() const { return flying_.size(); }
 
@@ -134,6 +138,12 @@ void ScriptedCloud::ack(const std::string& client, std::uint64_t token, std::uin
 }
 void ScriptedCloud::say(const std::string& client, uplink::Incoming message) {
   if (auto* l = link(client)) l->say(std::move(message));
+}
+void ScriptedCloud::set_backlogged(bool on) {
+  backlogged = on;
+  for (const auto& [client, l] : links_) {
+    if (!on && l->up()) l->make_writable();
+  }
 }
 bool ScriptedCloud::up(const std::string& client) const {
   const auto* l = link(client);

@@ -47,7 +47,11 @@ class ScriptedCloud {
   // From here on packets reach nobody and no one notices.
   bool blackhole = false;
 
+  // The link's buffer is full; turned off by set_backlogged(), which tells it.
+  bool backlogged = false;
+
   // ---- by hand
+  void set_backlogged(bool on);
   void lose(const std::string& client, uplink::Loss how);
   void lose_all(uplink::Loss how);
   void ack(const std::string& client, std::uint64_t token, std::uint8_t reason = 0);

@@ -8,6 +8,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <stdexcept>
 
 extern char** environ;
@@ -41,6 +42,9 @@ pair() { key $1.key; openssl req -new -key $1.key -subj /CN=$1 -out $1.csr
 authority ca; authority other-ca
 echo 'subjectAltName=DNS:localhost' > san
 pair server ca -extfile san; pair client ca; pair stranger other-ca
+echo 'basicConstraints=critical,CA:true' > is-ca
+pair middle ca -extfile is-ca; pair deep middle
+cat deep.pem middle.pem > deep-chain.pem
 )";
   const auto run = "cd " + dir.string() + " && sh make >/dev/null 2>&1";
   if (std::system(run.c_str()) != 0) throw std::runtime_error("openssl cannot make the test's certificates");
@@ -57,6 +61,19 @@ bool run_until(boost::asio::io_context& loop, Clock& clock, const std::function<
   }
   clock.cancel(timer);
   return condition();
+}
+
+std::string Broker::text(const char* file) const {
+  std::ifstream in(dir() / file);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+TlsIdentity Broker::deep(bool with_chain) const {
+  TlsIdentity identity;
+  identity.certificate_pem = text(with_chain ? "deep-chain.pem" : "deep.pem");
+  identity.key_pem = text("deep.key");
+  identity.ca_pem = text("ca.pem");
+  return identity;
 }
 
 bool Broker::installed() { return ::access(kMosquitto, X_OK) == 0; }

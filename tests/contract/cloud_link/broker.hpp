@@ -9,7 +9,7 @@
 #include <string>
 
 #include "core/clock.hpp"
-#include "core/options.hpp"
+#include "core/cloud_identity.hpp"
 #include "tests/support/scratch.hpp"
 
 namespace sluice::test {
@@ -29,6 +29,9 @@ class Broker {
   void start();
   std::uint16_t port() const { return port_; }
   TlsFiles client() const { return {dir() / "client.pem", dir() / "client.key", dir() / "ca.pem"}; }
+  // PEM of a pair signed by an intermediate authority, which the broker does not know by itself.
+  TlsIdentity deep(bool with_chain) const;
+  std::string text(const char* file) const;
   std::filesystem::path dir() const { return scratch_.path(); }
   // A second authority and a pair signed by it.
   TlsFiles stranger() const {

@@ -1,4 +1,4 @@
-// What a lane may rely on, of the scripted link and of Paho against a real broker alike.
+// What a lane may rely on, of the scripted link and of the real one against a real broker alike.
 #include "uplink/cloud_link.hpp"
 
 #include <gtest/gtest.h>
@@ -27,6 +27,7 @@ class Events final : public uplink::LinkEvents {
   }
   void subscribed(std::span<const std::uint8_t> r) override { subacks.emplace_back(r.begin(), r.end()); }
   void message(uplink::Incoming&& m) override { messages.push_back(std::move(m)); }
+  void writable() override {}
   std::size_t all() const {
     return granted.size() + failures.size() + losses.size() + acks.size() + subacks.size() + messages.size();
   }
@@ -40,6 +41,23 @@ class Events final : public uplink::LinkEvents {
   std::size_t bursts = 0;
 };
 
+// The real clock, but for its date.
+class Elsewhen final : public Clock {
+ public:
+  Elsewhen(Clock& real, Duration shift) : real_(real), shift_(shift) {}
+  MonoTime now() const override { return real_.now(); }
+  WallTime wall() const override { return real_.wall() + shift_; }
+  bool wall_is_plausible() const override { return true; }
+  TimerId call_at(MonoTime when, std::function<void()> fn) override {
+    return real_.call_at(when, std::move(fn));
+  }
+  void cancel(TimerId id) override { real_.cancel(id); }
+
+ private:
+  Clock& real_;
+  Duration shift_;
+};
+
 class CloudLink : public ::testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
@@ -50,7 +68,7 @@ class CloudLink : public ::testing::TestWithParam<const char*> {
     } else {
       if (!Broker::installed()) GTEST_SKIP() << "mosquitto is not installed";
       broker = std::make_unique<Broker>(loop, *clock);
-      factory = uplink::make_paho_links(loop, *clock, {});
+      factory = uplink::make_mqtt_links(loop, *clock);
     }
   }
   void TearDown() override {
@@ -66,7 +84,7 @@ class CloudLink : public ::testing::TestWithParam<const char*> {
     o.session_expiry = 60;
     if (broker) {
       o.port = broker->port();
-      o.tls = broker->client();
+      o.tls.files = broker->client();
     }
     return o;
   }
@@ -110,7 +128,7 @@ class CloudLink : public ::testing::TestWithParam<const char*> {
   std::unique_ptr<uplink::CloudLink> link;
 };
 
-INSTANTIATE_TEST_SUITE_P(Both, CloudLink, ::testing::Values("scripted", "paho"),
+INSTANTIATE_TEST_SUITE_P(Both, CloudLink, ::testing::Values("scripted", "real"),
                          [](const auto& p) { return std::string(p.param); });
 
 TEST_P(CloudLink, AnswersConnectOnceAndTellsWhatIsGranted) {
@@ -188,7 +206,7 @@ TEST_P(CloudLink, ClosesAndSaysWhenNothingCanComeAnyMore) {
 }
 
 // What only a real peer can show.
-class PahoLink : public CloudLink {
+class RealLink : public CloudLink {
  protected:
   ConnectFailure refused(const uplink::LinkOptions& o) {
     open(o);
@@ -198,15 +216,15 @@ class PahoLink : public CloudLink {
     return events->failures.empty() ? ConnectFailure{} : events->failures[0];
   }
 };
-INSTANTIATE_TEST_SUITE_P(Real, PahoLink, ::testing::Values("paho"),
+INSTANTIATE_TEST_SUITE_P(Real, RealLink, ::testing::Values("real"),
                          [](const auto& p) { return std::string(p.param); });
 
 #define EXPECT_HAS(text, part) EXPECT_NE((text).find(part), std::string::npos) << text
 
-TEST_P(PahoLink, F16NamesEveryTlsTroubleAndNeverConnects) {
+TEST_P(RealLink, F16NamesEveryTlsTroubleAndNeverConnects) {
   using Kind = ConnectFailure::Kind;
   auto o = options();
-  o.tls.ca = broker->stranger().ca;
+  o.tls.files.ca = broker->stranger().ca;
   auto f = refused(o);
   EXPECT_EQ(f.kind, Kind::peer);
   EXPECT_HAS(f.error.text, "is not trusted");
@@ -218,26 +236,75 @@ TEST_P(PahoLink, F16NamesEveryTlsTroubleAndNeverConnects) {
   EXPECT_HAS(f.error.text, "not for 127.0.0.1");
 
   o = options();
-  o.tls.certificate = broker->stranger().certificate;
-  o.tls.key = broker->stranger().key;
+  o.tls.files.certificate = broker->stranger().certificate;
+  o.tls.files.key = broker->stranger().key;
   f = refused(o);
-  EXPECT_EQ(f.kind, Kind::tls);
+  EXPECT_EQ(f.kind, Kind::certificate_refused);
   EXPECT_HAS(f.error.text, "refuses our certificate");
 
   o = options();
-  o.tls.key = broker->stranger().key;
+  o.tls.files.key = broker->stranger().key;
   f = refused(o);
   EXPECT_EQ(f.kind, Kind::own_certificate);
   EXPECT_HAS(f.error.text, "does not belong");
 
   o = options();
-  o.tls.key = "/nowhere/key.pem";
+  o.tls.files.key = "/nowhere/key.pem";
   f = refused(o);
   EXPECT_EQ(f.kind, Kind::own_certificate);
   EXPECT_HAS(f.error.text, "/nowhere/key.pem");
 }
 
-TEST_P(PahoLink, F11AndF12TellTheNameAndThePort) {
+TEST_P(RealLink, TakesAnIdentityFromMemoryAndSendsItsChain) {
+  auto o = options();
+  o.tls = broker->deep(false);
+  const auto f = refused(o);
+  EXPECT_EQ(f.kind, ConnectFailure::Kind::certificate_refused) << f.error.text;
+  o.tls = broker->deep(true);
+  open(o);
+  ASSERT_TRUE(until([&] { return events->granted.size() + events->failures.size() == 1; }));
+  ASSERT_TRUE(events->failures.empty()) << events->failures[0].error.text;
+  EXPECT_GT(events->granted[0].certificate_expires, 0);
+}
+
+TEST_P(RealLink, F16AnIdentityInMemoryThatIsBrokenIsNamedWithoutItsText) {
+  auto o = options();
+  o.tls = broker->deep(true);
+  o.tls.key_pem = broker->text("client.key");
+  auto f = refused(o);
+  EXPECT_EQ(f.kind, ConnectFailure::Kind::own_certificate);
+  EXPECT_HAS(f.error.text, "does not belong");
+  o.tls.key_pem = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n";
+  f = refused(o);
+  EXPECT_EQ(f.kind, ConnectFailure::Kind::own_certificate);
+  EXPECT_HAS(f.error.text, "not a PEM private key");
+  EXPECT_EQ(f.error.text.find("c2VjcmV0"), std::string::npos);
+  o = options();
+  o.tls.ca_pem = "no roots";
+  f = refused(o);
+  EXPECT_HAS(f.error.text, "has no PEM certificate");
+}
+
+TEST_P(RealLink, F16CertificatesAreJudgedByTheClockOfTheGateway) {
+  Elsewhen later(*clock, 60 * 24h);
+  factory = uplink::make_mqtt_links(loop, later);
+  auto f = refused(options());
+  EXPECT_EQ(f.kind, ConnectFailure::Kind::own_certificate);
+  EXPECT_HAS(f.error.text, "has expired on");
+  auto o = options();
+  o.tls.files.certificate = o.tls.files.key = "";
+  f = refused(o);
+  EXPECT_EQ(f.kind, ConnectFailure::Kind::peer);
+  EXPECT_HAS(f.error.text, "is this machine's clock right?");
+  Elsewhen earlier(*clock, -60 * 24h);
+  factory = uplink::make_mqtt_links(loop, earlier);
+  f = refused(options());
+  EXPECT_EQ(f.kind, ConnectFailure::Kind::own_certificate);
+  EXPECT_HAS(f.error.text, "not yet valid");
+  factory = {};
+}
+
+TEST_P(RealLink, F11AndF12TellTheNameAndThePort) {
   using Kind = ConnectFailure::Kind;
   auto o = options();
   o.host = "no-such-host.invalid";
@@ -251,7 +318,7 @@ TEST_P(PahoLink, F11AndF12TellTheNameAndThePort) {
   EXPECT_HAS(f.error.text, "refused");
 }
 
-TEST_P(PahoLink, Speaks311) {
+TEST_P(RealLink, Speaks311) {
   auto o = options();
   o.mqtt5 = false;
   open(o);
@@ -264,7 +331,7 @@ TEST_P(PahoLink, Speaks311) {
   EXPECT_EQ(events->subacks[0].size(), 2U);
 }
 
-TEST_P(PahoLink, CarriesPropertiesBothWays) {
+TEST_P(RealLink, CarriesPropertiesBothWays) {
   open();
   link->subscribe({"t"});
   ASSERT_TRUE(until([&] { return !events->subacks.empty(); }));
@@ -278,7 +345,7 @@ TEST_P(PahoLink, CarriesPropertiesBothWays) {
   link->accept(events->messages[0].ack);
 }
 
-TEST_P(PahoLink, OnlyWhatWasNotAcceptedComesAgain) {
+TEST_P(RealLink, OnlyWhatWasNotAcceptedComesAgain) {
   open();
   link->subscribe({"cmd/#"});
   ASSERT_TRUE(until([&] { return !events->subacks.empty(); }));
@@ -299,7 +366,7 @@ TEST_P(PahoLink, OnlyWhatWasNotAcceptedComesAgain) {
   link->accept(events->messages[0].ack);
 }
 
-TEST_P(PahoLink, AcceptsMessagesOneAfterTheOther) {
+TEST_P(RealLink, AcceptsMessagesOneAfterTheOther) {
   open();
   link->subscribe({"cmd/#"});
   ASSERT_TRUE(until([&] { return !events->subacks.empty(); }));
@@ -312,7 +379,7 @@ TEST_P(PahoLink, AcceptsMessagesOneAfterTheOther) {
   for (std::size_t i = 0; i < 20; ++i) EXPECT_EQ(events->messages[i].payload, std::to_string(i));
 }
 
-TEST_P(PahoLink, ClosingDoesNotWaitForACommandThatNobodyAccepts) {
+TEST_P(RealLink, ClosingDoesNotWaitForACommandThatNobodyAccepts) {
   open();
   link->subscribe({"cmd/#"});
   ASSERT_TRUE(until([&] { return !events->subacks.empty(); }));
@@ -322,7 +389,7 @@ TEST_P(PahoLink, ClosingDoesNotWaitForACommandThatNobodyAccepts) {
   bool closed = false;
   link->close([&] { closed = true; });
   ASSERT_TRUE(until([&] { return closed; }));
-  EXPECT_LT(clock->now() - begin, 3s) << "the wait of five seconds is cut short";
+  EXPECT_LT(clock->now() - begin, 3s);
 }
 
 }  // namespace

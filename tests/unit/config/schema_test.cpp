@@ -25,6 +25,7 @@ class SchemaTable : public testing::Test {
             {"devices.products{}.", &product_},
             {"devices.known{}.", &device_},
             {"adapters[].", &adapter_},
+            {"devices.admit[].", &admit_},
             {"routes[].", &route_}};
   }
   Options options_;
@@ -32,6 +33,7 @@ class SchemaTable : public testing::Test {
   ProductOptions product_;
   DeviceOptions device_;
   AdapterOptions adapter_;
+  AdmitOptions admit_;
   RouteOptions route_;
 };
 

@@ -197,6 +197,19 @@ TEST_F(AdapterSessions, LosesADeviceThatIsDisabled) {
   EXPECT_EQ(device("t1").at("adapter"), "");
 }
 
+TEST_F(AdapterSessions, LosesADeviceThatIsRegisteredWithATokenMeanwhile) {
+  run({{"mode", "sensor"}, {"devices", {"s1"}}});
+  ASSERT_TRUE(world.wait_logged("attach s1: ok"));
+  std::string said = "nothing";
+  world.devices->add_device("s1", "thermo", "secret-2",
+                            [&](const result<void>& added) { said = added ? "added" : added.error().text; });
+  ASSERT_TRUE(world.wait_until([&] { return said != "nothing"; }));
+  EXPECT_EQ(said, "added");
+  EXPECT_TRUE(world.wait_logged("adapter a: detached s1"));
+  Client client(world, world.devices->port(0));
+  EXPECT_EQ(client.connect({.id = "s1", .user = "s1", .token = "secret-2"}), Reason::success);
+}
+
 TEST_F(AdapterSessions, KeepsItsDevicesThroughAReload) {
   run({{"mode", "sensor"}, {"devices", {"s1"}}, {"count", 1}});
   ASSERT_TRUE(world.wait_until([&] { return seen("s1") == 1; }));
@@ -270,9 +283,10 @@ TEST_F(AdapterSessions, DropsAMessageThatTheDeviceCannotTake) {
   ASSERT_TRUE(world.wait_logged("attach s1: ok"));
   command("s1", "on");
   EXPECT_TRUE(world.wait_logged("s1 does not take a message: permanent: so says the script"));
+  EXPECT_EQ(world.adapter("a").at("messages_dropped"), 1);
+  EXPECT_EQ(world.adapter("a").at("devices").at(0).at("waiting"), 0);
   world.pass(2min);
   EXPECT_EQ(world.log_count("cmd/set: on"), 1U);
-  EXPECT_EQ(world.adapter("a").at("messages_dropped"), 1);
 }
 
 TEST_F(AdapterSessions, MayHearNoMoreThanTheDevicesProduct) {

@@ -28,7 +28,7 @@ TEST_F(Commands_, OfTheGatewaysLaneGoToTheDeviceNamedInTheTopic) {
 
 TEST_F(Commands_, OfADevicesOwnLaneGoToThatDevice) {
   start();
-  uplink->add_lane(3, "pump-3", {});
+  uplink->add_lane(3, identity("pump-3"));
   pass(1s);
   cloud.say("pump-3", command("cmd/pump-3/valve"));
   settle();

@@ -121,7 +121,7 @@ TEST_F(Uplink, FallsBackTo311WhenTheServerOnlyClosesOnMqtt5) {
 TEST_F(Uplink, CarriesManyLanesEachWithItsOwnReadings) {
   options.cloud.quotas.enforce = false;
   start();
-  for (LaneId id = 1; id <= 200; ++id) uplink->add_lane(id, "dev" + std::to_string(id), {});
+  for (LaneId id = 1; id <= 200; ++id) uplink->add_lane(id, identity("dev" + std::to_string(id)));
   for (LaneId id = 1; id <= 200; ++id) say(std::to_string(id), "t", id);
   pass_until([&] { return delivered() == 200; }, 60s, 100ms);
   for (const auto& r : cloud.received) EXPECT_EQ(r.client, "dev" + r.payload);
@@ -129,13 +129,13 @@ TEST_F(Uplink, CarriesManyLanesEachWithItsOwnReadings) {
 
 TEST_F(Uplink, KeepsTheReadingsOfALaneThatIsRemoved) {
   start();
-  uplink->add_lane(7, "seven", {});
+  uplink->add_lane(7, identity("seven"));
   pass(2s);
   uplink->remove_lane(7);
   say("1", "t", 7);
   pass(5s);
   EXPECT_EQ(queued(), 1U);
-  uplink->add_lane(7, "seven", {});
+  uplink->add_lane(7, identity("seven"));
   pass_until([&] { return delivered() == 1; });
 }
 

@@ -40,8 +40,20 @@ class UplinkTest : public ::testing::Test {
 
   void start() {
     uplink = uplink::make_uplink(options, loop, clock, store, commands, log, cloud.links());
-    uplink->start();
+    uplink->add_lane(kGatewayLane, identity("gw"));
     settle();
+  }
+  static CloudIdentity identity(std::string thing, std::string certificate = {}) {
+    CloudIdentity identity;
+    identity.thing = std::move(thing);
+    identity.tls = pem(std::move(certificate));
+    return identity;
+  }
+  static TlsIdentity pem(std::string certificate) {
+    TlsIdentity tls;
+    if (!certificate.empty()) tls.key_pem = "the key of " + certificate;
+    tls.certificate_pem = std::move(certificate);
+    return tls;
   }
   // Everything that can happen without time passing.
   void settle() {

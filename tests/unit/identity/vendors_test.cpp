@@ -1,0 +1,140 @@
+// Each method end to end against the scripted cloud, and what each says when it is turned down.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/unit/identity/house.hpp"
+
+namespace sluice::identity::test {
+namespace {
+
+using Kind = Admission::Kind;
+using Method = ProvisioningOptions::Method;
+
+TEST(Cvm, IsAskedWithTheCsrAndNeverWithAKey) {
+  House house;
+  house.options.cloud.region = "eu-central-1";
+  house.start();
+  ASSERT_TRUE(house.until([&] { return house.state("") == "active"; }));
+  EXPECT_EQ(house.cloud.urls.at(0), "https://cvm.example/certificates");
+  const auto body = nlohmann::json::parse(house.cloud.bodies.at(0));
+  EXPECT_EQ(body["productid"], "gw-1");
+  EXPECT_EQ(body["accessToken"], "gateway-token");
+  EXPECT_EQ(body["region"], "eu-central-1");
+  EXPECT_NE(body["csr"].get<std::string>().find("BEGIN CERTIFICATE REQUEST"), std::string::npos);
+  EXPECT_EQ(house.cloud.bodies.at(0).find("PRIVATE"), std::string::npos);
+}
+
+TEST(Cvm, SendsTheApiKeyOfTheUsagePlan) {
+  House house;
+  house.options.cloud.provisioning.api_key_file = house.write("api.key", "plan-key\n");
+  house.start();
+  ASSERT_TRUE(house.until([&] { return house.state("") == "active"; }));
+  EXPECT_NE(std::ranges::find(house.cloud.headers, "x-api-key: plan-key"), house.cloud.headers.end());
+}
+
+TEST(Cvm, AsksAgainWhenTheTokenIsBeingRedeemedElsewhere) {
+  House house;
+  house.cloud.answers = {{409, R"({"error":{"code":"InProgress","message":"wait","retryAfterSeconds":5}})"}};
+  house.start();
+  ASSERT_TRUE(house.until([&] { return house.state("") == "active"; }));
+  EXPECT_EQ(house.cloud.requests, 2U);
+}
+
+TEST(Cvm, DoesNotTakeAnApiFrontsRefusalForTheTokens) {
+  House house;
+  house.cloud.answers = {{403, R"({"message":"Forbidden"})"}};
+  house.start();
+  house.until([&] { return house.cloud.requests == 1; });
+  house.settle();
+  EXPECT_NE(house.state(""), "refused") << "a missing API key says nothing of the token";
+  EXPECT_TRUE(house.until([&] { return house.state("") == "active"; }));
+}
+
+TEST(Awslabs, TakesOverTheKeyThatTheServiceMade) {
+  House house;
+  house.use(Method::awslabs);
+  house.cloud.tokens["m1"] = "a token/with+signs&=";
+  house.start();
+  EXPECT_EQ(house.admit("m1", "a token/with+signs&=")->kind, Kind::granted);
+  ASSERT_TRUE(house.until([&] { return house.state("m1") == "active"; }));
+  EXPECT_EQ(house.cloud.active("m1"), 1U);
+}
+
+TEST(Awslabs, TellsItsWordsApart) {
+  const std::vector<std::pair<std::pair<unsigned, const char*>, Kind>> words = {
+      {{200, "\"Access Deny!\""}, Kind::refused},
+      {{500, "Access Denied"}, Kind::refused},
+      {{200, "\"Identical serial number error!\""}, Kind::refused},
+      {{500, "Bad Request"}, Kind::refused},
+      {{200, R"({"certificatePem":"x"})"}, Kind::refused},
+      {{200, "\"Service error: 500!\""}, Kind::held},
+      {{500, "Error issuing certificate!"}, Kind::held},
+      {{500, "Can not get Amazon root CA certificate! "}, Kind::held},
+  };
+  for (const auto& [answer, kind] : words) {
+    House house;
+    house.use(Method::awslabs);
+    house.start();
+    ASSERT_TRUE(house.until([&] { return house.state("") == "active"; }));
+    for (int i = 0; i < 20; ++i) house.cloud.answers.emplace_back(answer.first, answer.second);
+    EXPECT_EQ(house.admit("m1", "token-m1")->kind, kind) << answer.second;
+  }
+}
+
+TEST(Fleet, RegistersWithTheDevicesToken) {
+  House house;
+  house.use(Method::fleet);
+  house.start();
+  EXPECT_EQ(house.admit("m1", "token-m1")->kind, Kind::granted);
+  ASSERT_TRUE(house.until([&] { return house.state("m1") == "active"; }));
+  EXPECT_EQ(house.cloud.active("m1"), 1U);
+  EXPECT_EQ(house.cloud.lanes[house.lane("m1")].endpoint, "") << "that of cloud.endpoint";
+}
+
+TEST(Fleet, AHookThatSaysNoRefusesTheToken) {
+  House house;
+  house.use(Method::fleet);
+  house.start();
+  const auto admission = house.admit("m1", "guessed");
+  EXPECT_EQ(admission->kind, Kind::refused);
+  EXPECT_NE(admission->text.find("hook refuses"), std::string::npos) << admission->text;
+  EXPECT_EQ(house.cloud.active("m1"), 0U);
+}
+
+TEST(OwnCa, ConnectsUntilAwsHasRegisteredTheCertificate) {
+  House house;
+  house.use(Method::own_ca);
+  house.cloud.drops = 3;
+  house.start();
+  house.knock("m1", "any", true);
+  ASSERT_TRUE(house.until([&] { return house.state("m1") == "active"; }, 30min)) << house.shown("m1");
+  EXPECT_EQ(house.cloud.active("m1"), 1U);
+  const auto& pem = house.cloud.lanes[house.lane("m1")].tls.certificate_pem;
+  EXPECT_NE(pem.find("BEGIN CERTIFICATE", pem.find("END CERTIFICATE")), std::string::npos)
+      << "the chain is sent";
+}
+
+TEST(OwnCa, GivesUpACertificateThatAwsNeverTakes) {
+  House house;
+  house.use(Method::own_ca);
+  house.cloud.drops = 100'000;
+  house.options.cloud.provisioning.backoff_most = 10s;
+  house.start();
+  ASSERT_TRUE(house.until([&] { return house.state("") == "refused"; }, 5h)) << house.shown("");
+  EXPECT_NE(house.shown("")["error"].get<std::string>().find("does not take its certificate"),
+            std::string::npos);
+}
+
+TEST(OwnCa, NeedsTheKeyOfItsCertificate) {
+  House house;
+  house.use(Method::own_ca);
+  house.options.cloud.provisioning.issuer.key = house.write(
+      "other.key", sluice::test::make_certificate("x", 1'700'000'000, 2'500'000'000, nullptr).key);
+  const auto started = house.try_start();
+  ASSERT_FALSE(started);
+  EXPECT_NE(started.error().text.find("is not the key of"), std::string::npos) << started.error().text;
+}
+
+}  // namespace
+}  // namespace sluice::identity::test
