@@ -104,14 +104,14 @@ void Sandbox::prepare_landlock(const SandboxWish& wish) {
       continue;
     }
     // Rules stick to inodes, and a device that was unplugged comes back as another one: the folders are what
-    // stays. Those of the name and of what it leads to; when neither is there yet, /dev.
+    // stays, that of the name and that of what it leads to. Where it leads to is not known while it is away,
+    // and udev makes /dev/serial anew when the last line has gone: then /dev.
     std::error_code ec;
-    const auto target = fs::weakly_canonical(path, ec);
-    for (const auto& folder : {path.parent_path(), ec ? fs::path() : target.parent_path()}) {
-      if (folder.empty() || folder == "/") continue;
-      // udev makes /dev/serial anew when the last line has gone.
-      const bool comes_and_goes = folder.string().starts_with("/dev/serial") || !fs::exists(folder, ec);
-      allow(comes_and_goes ? fs::path("/dev") : folder, kReadFile | kWriteFile | kReadDir | kIoctlDevice);
+    const auto rights = kReadFile | kWriteFile | kReadDir | kIoctlDevice;
+    const auto target = fs::canonical(path, ec);
+    if (ec || path.string().starts_with("/dev/serial/")) allow("/dev", rights);
+    for (const auto& folder : {path.parent_path(), target.parent_path()}) {
+      if (!folder.empty() && folder != "/") allow(folder, rights);
     }
   }
 }
