@@ -48,7 +48,9 @@ result<void> check_node(const Json& schema, const std::string& where, std::size_
   if (const auto it = schema.find("properties"); it != schema.end()) {
     if (!it->is_object()) return wrong(where, "has `properties` that are no object");
     for (const auto& [name, below] : it->items()) {
-      if (auto fine = check_node(below, where + "/" + name, depth + 1); !fine) return fine;
+      auto at = where;
+      at.append("/").append(name);
+      if (auto fine = check_node(below, at, depth + 1); !fine) return fine;
     }
   }
   if (const auto it = schema.find("additionalProperties"); it != schema.end() && !it->is_boolean()) {

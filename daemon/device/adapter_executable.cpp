@@ -50,7 +50,7 @@ result<fs::path> adapter_executable(const fs::path& directory, const std::string
     return Error{errc::not_found, fmt::format("the folder of the adapters {}: {}; see adapters_directory",
                                               directory.string(), ec.message())};
   }
-  const auto path = fs::canonical(home / kind, ec);
+  auto path = fs::canonical(home / kind, ec);
   if (ec) {
     return Error{errc::not_found,
                  fmt::format("there is no adapter {}: {}: {}; install it, or see adapters_directory", kind,

@@ -100,9 +100,9 @@ void Adapters::start(AdapterPlan plan) {
 }
 
 void Adapters::retire(const std::string& name) {
-  const auto node = adapters_.extract(name);
+  auto node = adapters_.extract(name);
   if (node.empty()) return;
-  const auto adapter = node.mapped();
+  const auto adapter = std::move(node.mapped());
   leaving_.push_back(adapter);
   adapter->stop([this, name, weak = std::weak_ptr(adapter)] {
     const auto gone = weak.lock();

@@ -1,4 +1,4 @@
-// The serial adapter (docs/adapter-serial.md).
+// The serial adapter (docs/serial.md).
 #include "plugins/serial/driver.hpp"
 
 int main(int argc, char** argv) {

@@ -7,9 +7,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
-from house import BUILD, ROOT, SLUICECTL, wait_for
+from house import BUILD, ROOT, SLUICECTL, wait_for, wait_out
 
 SCRIPTED = BUILD / "tests" / "adapters" / "scripted"
 
@@ -118,3 +119,24 @@ def test_an_adapter_that_others_may_write_is_refused_and_the_gateway_serves(plac
     gate = place.gateway(cloud, **config(folder, {"kind": "scripted", "name": "a"}))
     wait_for("it is shown", lambda: "chmod go-w" in adapter(gate, "a").get("trouble", ""))
     assert any("chmod go-w" in trouble["text"] for trouble in gate.ctl("status")["troubles"])
+
+
+def test_how_fast_one_adapter_is_acknowledged(place, folder):
+    """Printed, not judged: readings a second that one adapter gets a PUBACK for, each on disk, and what its process takes."""
+    cloud = place.cloud()
+    gate = place.gateway(cloud, routes=[{"match": "d/+/#", "to": "x", "batch": {"max": "128KiB", "wait": "1s"}}], **config(
+        folder, {"kind": "scripted", "name": "a", "product": "sensor", "devices": ["s1"], "count": 100_000_000, "topic": "d/s1/x",
+                 "limits": {"publishes_per_second": 0, "bytes_per_second": "0B", "cpu": 2}}))
+
+    def sample():
+        return adapter(gate, "a").get("published", 0), time.monotonic()
+
+    wait_for("it publishes", lambda: sample()[0] > 10_000, 30)
+    first, began = sample()
+    wait_out(2)
+    last, ended = sample()
+    rate = (last - first) / (ended - began)
+    status = pathlib.Path(f"/proc/{adapter(gate, 'a')['pid']}/status").read_text()
+    rss = int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
+    gate.kill()
+    print(f"\nRESULT adapter-throughput {rate:.0f} readings/s with PUBACK from disk, adapter {rss} KiB RSS")

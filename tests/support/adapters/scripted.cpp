@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 
 #include "plugins/sdk/run.hpp"
 
@@ -44,6 +45,7 @@ class Scripted final : public Driver {
     }
     if (mode_ == "peek") peek();
     if (mode_ == "lie") lie();
+    house_.gateway.on_room([this] { go_on(); });
     for (const auto& id : own_.value("devices", std::vector<std::string>{})) attach(id);
   }
 
@@ -78,12 +80,20 @@ class Scripted final : public Driver {
     house_.gateway.attach(device, [this, id](const Answer& answer) {
       house_.gateway.log(6, "attach " + id + ": " + (answer.ok() ? "ok" : answer.error + ": " + answer.text));
       if (!answer.ok()) return;
-      for (unsigned i = 0; i < own_.value("count", 0U); ++i) publish(id, i);
+      said_[id] = 0;
+      go_on();
     });
   }
 
-  void publish(const std::string& id, unsigned i) {
-    house_.gateway.publish(
+  void go_on() {
+    const auto count = own_.value("count", 0U);
+    for (auto& [id, said] : said_) {
+      while (said < count && publish(id, said)) ++said;
+    }
+  }
+
+  bool publish(const std::string& id, unsigned i) {
+    return house_.gateway.publish(
         id, own_.value("topic", "d/" + id + "/temp"), std::to_string(i), [this](const Published& published) {
           house_.gateway.counter(published.on_disk ? "acked" : "nacked",
                                  published.on_disk ? ++acked_ : ++nacked_);
@@ -140,6 +150,7 @@ class Scripted final : public Driver {
   House house_;
   Json own_;
   std::string mode_;
+  std::map<std::string, unsigned> said_;  // readings of each device
   std::uint64_t acked_ = 0, nacked_ = 0;
 };
 
