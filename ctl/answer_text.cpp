@@ -153,10 +153,26 @@ std::string ledger_text(const Json& ledger) {
   return text;
 }
 
+// "active, expires in 120 days", "refused: the provisioning service refuses ..."
+std::string identity_in_words(const Json& device, WallTime now) {
+  const auto identity = object_of(device, "identity");
+  auto text = text_of(identity, "state");
+  const auto error = text_of(identity, "error");
+  if (!error.empty()) return (text + ": " + error).substr(0, 100);
+  const auto now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
+  const auto left = number_of(identity, "expires_ms") - static_cast<double>(now_ms);
+  // Those that AWS makes last until 2049: not worth a word.
+  if (number_of(identity, "expires_ms") > 0 && left < 366.0 * 86'400'000)
+    text += left > 0 ? ", expires in " + duration_in_words(left / 1000) : ", EXPIRED";
+  return text;
+}
+
 std::string devices_text(const Json& devices, WallTime now) {
   Table table({{"device"},
                {"product"},
                {"state"},
+               {"identity"},
+               {"certificate"},
                {"thing"},
                {"protocol"},
                {"address"},
@@ -171,6 +187,8 @@ std::string devices_text(const Json& devices, WallTime now) {
                !enabled    ? "disabled"
                : connected ? "connected"
                            : "away",
+               identity_in_words(device, now),
+               text_of(object_of(device, "identity"), "certificate_id").substr(0, 12),
                text_of(device, "thing"), text_of(device, "protocol"), text_of(device, "address"),
                count_of(device, "readings"), count_of(device, "waiting"),
                seen > 0 ? ago_in_words(seen, now) : ""});

@@ -74,6 +74,7 @@ int run_check(Context& context) {
     }
   }
   check_daemon(report, context.client);
+  if (options) check_identity(report, *options, context.client, context.clock);
 
   if (context.given.json) {
     nlohmann::json rows = nlohmann::json::array();

@@ -52,5 +52,7 @@ void check_certificates(CheckReport& report, const Options& options,
 void check_permissions(CheckReport& report, const Options& options);
 void check_disk(CheckReport& report, const Options& options);
 void check_daemon(CheckReport& report, Client& client);
+void check_identity(CheckReport& report, const Options& options, Client& client,
+                    const Clock& clock);  // check_identity.cpp
 
 }  // namespace sluice::ctl

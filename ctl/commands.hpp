@@ -19,7 +19,7 @@ namespace sluice::ctl {
 struct Invocation {
   std::vector<std::string> words;  // after the command's own: ids, files
   bool json = false;
-  bool all = false, plain = false;
+  bool all = false, plain = false, again = false, gateway = false;
   unsigned count = 0;  // top: frames; 0: until stopped
   std::filesystem::path socket, config_file;
   std::optional<std::string> product, token_file;
@@ -62,6 +62,10 @@ int run_dead_letters_delete(Context& context);
 int run_credentials(Context& context);
 int run_credentials_issue(Context& context);
 int run_credentials_revoke(Context& context);
+int run_provision(Context& context);
+int run_rotate(Context& context);
+int run_revoke(Context& context);
+int run_import(Context& context);
 int run_check(Context& context);
 int run_config_check(Context& context);
 int run_config_schema(Context& context);

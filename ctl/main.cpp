@@ -53,8 +53,8 @@ int usage(const std::string& text) {
 po::options_description described_options() {
   po::options_description options;
   const auto* socket = std::getenv("SLUICE_SOCKET");
-  options.add_options()("help,h", "")("version", "")("json", "")("all", "")("plain", "")(
-      "count", po::value<unsigned>()->default_value(0))(
+  options.add_options()("help,h", "")("version", "")("json", "")("all", "")("again", "")("gateway", "")(
+      "plain", "")("count", po::value<unsigned>()->default_value(0))(
       "socket",
       po::value<std::string>()->default_value(socket == nullptr ? "/run/sluice/control.sock" : socket))(
       "config", po::value<std::string>()->default_value("/etc/sluice/sluice.yaml"))(
@@ -65,7 +65,7 @@ po::options_description described_options() {
 
 // An option that the command does not have is a mistake, not something to ignore.
 std::optional<std::string> foreign_option(const po::variables_map& given, const CommandRow& row) {
-  for (const auto* name : {"all", "plain", "count", "config", "product", "token-file"}) {
+  for (const auto* name : {"all", "again", "gateway", "plain", "count", "config", "product", "token-file"}) {
     if (given.contains(name) && !given[name].defaulted() &&
         std::ranges::find(row.options, name) == row.options.end()) {
       return fmt::format("{} has no option --{}", row.name, name);
@@ -103,6 +103,8 @@ int run(int argc, char** argv) {
   }
   invocation.json = given.contains("json");
   invocation.all = given.contains("all");
+  invocation.again = given.contains("again");
+  invocation.gateway = given.contains("gateway");
   invocation.plain = given.contains("plain");
   invocation.count = given["count"].as<unsigned>();
   invocation.socket = given["socket"].as<std::string>();

@@ -133,8 +133,9 @@ void App::provision(const Json& args, std::function<void(result<Json>)> reply) {
     }
     return reply(ok({{"asked", asked}}));
   }
-  const auto id = args.at("id").get<std::string>();
   const bool again = args.value("again", false);
+  const bool gateway = args.value("gateway", false);
+  const auto id = gateway ? options_.thing : args.at("id").get<std::string>();
   if (id == options_.thing)
     return identities_->provision(identity::Identities::gateway(), again, answer_empty(std::move(reply)));
   const auto it = std::ranges::find_if(wanting, [&id](const auto& device) { return device.first == id; });

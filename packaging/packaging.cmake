@@ -48,6 +48,7 @@ set(CPACK_DEBIAN_COMPRESSION_TYPE xz)
 set(CPACK_DEBIAN_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "init-system-helpers (>= 1.52), systemd | systemd-standalone-sysusers")
+set(CPACK_DEBIAN_PACKAGE_SUGGESTS "libtss2-tcti-device0")  # sealing with a TPM 2.0
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "ca-certificates, chrony | systemd-timesyncd | time-daemon")
 set(CPACK_DEBIAN_PACKAGE_DESCRIPTION
     "edge gateway for AWS IoT

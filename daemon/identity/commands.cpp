@@ -220,12 +220,11 @@ Json Room::status() const {
   for (const auto& [id, life] : lives_) {
     const std::string state(to_string(life->state()));
     if (!life->is_gateway()) counts[state] = counts.value(state, 0) + 1;
-    const bool bad =
-        life->state() == State::refused || life->state() == State::revoked || !life->error().empty();
-    if (bad && life->state() != State::gone && troubles.size() < kMostTroubles) {
-      troubles.push_back(
-          {{"id", life->thing()}, {"text", life->error().empty() ? life->record().why : life->error()}});
-    }
+    // Whoever tries a wrong token makes no trouble of the gateway: sluicectl devices shows it.
+    if (life->state() == State::gone || (life->state() == State::refused && !life->is_gateway())) continue;
+    const auto& why = life->error().empty() ? life->record().why : life->error();
+    if (!why.empty() && troubles.size() < kMostTroubles)
+      troubles.push_back({{"id", life->thing()}, {"text", why}});
   }
   const auto* gateway_life = find(gateway());
   return {{"method", method_name(options_.cloud.provisioning.method)},

@@ -36,7 +36,7 @@ Refusal rejected(const std::string& payload, const char* step) {
     refusal.kind = Refusal::Kind::lapsed;
   } else if (status == 403 || code == "AccessDenied") {
     refusal.kind = Refusal::Kind::denied;
-    refusal.text = fmt::format("the provisioning hook refuses the productid or its token ({})", refusal.text);
+    refusal.text = "the provisioning hook refuses the productid or its token";
   } else if (status == 429 || status >= 500 || code.find("Throttl") != std::string::npos ||
              code.find("TooMany") != std::string::npos) {
     refusal.kind = Refusal::Kind::later;

@@ -23,7 +23,7 @@ Refusal refusal_of(const aws::Error& error, const std::string& url) {
   switch (error.kind) {
     case Kind::denied:
       refusal.kind = Refusal::Kind::denied;
-      refusal.text = "the provisioning service refuses the productid or its token: " + error.text;
+      refusal.text = "the provisioning service refuses the productid or its token";
       break;
     case Kind::conflict:
       refusal.kind = Refusal::Kind::clash;
@@ -68,7 +68,7 @@ result<std::unique_ptr<HttpsCalls>> HttpsCalls::make(const VendorParts& parts) {
   }
   Secret api_key;
   if (!options.api_key_file.empty()) {
-    auto key = read_secret_file(options.api_key_file, "the API key");
+    auto key = read_secret_file(options.api_key_file, "the API key", true);
     if (!key) return key.error();
     api_key = std::move(*key);
   }

@@ -100,6 +100,7 @@ class Life {
   void try_lane();
   void proven(std::uint64_t turn, const result<void>& proof);
   void open_lane();
+  void open_lane_soon();
   void wait(Duration delay);
   void watch();
   void turn_away();
@@ -116,9 +117,11 @@ class Life {
   std::uint64_t turn_ = 1;
   std::string error_;
   Backoff backoff_;
-  Duration delay_{};     // of the next wait
-  unsigned proofs_ = 0;  // that failed in a row
-  bool begun_ = false;   // fleet: registering was begun before this try
+  Duration delay_{};  // of the next wait
+  bool lane_open_ = false;
+  MonoTime proven_at_{};  // when AWS last took a connection that was not the lane's; zero: never
+  unsigned proofs_ = 0;   // that failed in a row
+  bool begun_ = false;    // fleet: registering was begun before this try
   Timer timer_;
   Timer rewrite_;
   Desk* standing_at_ = nullptr;

@@ -14,6 +14,8 @@ constexpr Duration kKeyAgain = 10s;   // no memory or random bytes for a key
 constexpr Duration kWatchAtLeast = 30s;
 constexpr Duration kGivenUp = 24h;  // a rotation that failed is not tried again before
 constexpr Duration kProofTimeout = 20s;
+// AWS takes one CONNECT a second from a client id.
+constexpr Duration kConnectGap = 1100ms;
 
 // Did AWS itself turn the certificate down, or did the way there fail?
 bool turned_down(errc code) {
@@ -47,6 +49,8 @@ void Life::run(Effect effect) {
     case Effect::wait:
       return wait(delay_);
     case Effect::open_lane:
+      error_.clear();
+      return open_lane_soon();
     case Effect::swap_lane:
       error_.clear();
       return open_lane();
@@ -275,6 +279,7 @@ void Life::prove() {
                        seat.reset();
                        if (!*alive) return;
                        if (!opened) return proven(turn, opened.error());
+                       proven_at_ = clock.now();
                        let_go(clock, std::move(*opened));
                        proven(turn, {});
                      });
@@ -310,12 +315,20 @@ void Life::proven(std::uint64_t turn, const result<void>& proof) {
     });
   }
   error_ = proof.error().text;
-  delay_ = backoff_.next();
+  delay_ = std::max(kConnectGap, backoff_.next());
   if (!turned_down(proof.error().code) || ++proofs_ < ground_.vendor->first_contacts())
     return answer(turn, Event::failed);
   proofs_ = 0;
   if (record_.state == State::revoked) return answer(turn, Event::rejected);
   answer(turn, Event::rejected, giving_up("AWS IoT does not take its certificate: " + error_));
+}
+
+void Life::open_lane_soon() {
+  const auto since = ground_.clock.now() - proven_at_;
+  if (proven_at_ == MonoTime{} || since >= kConnectGap) return open_lane();
+  ground_.clock.call_after(kConnectGap - since, [this, alive = alive_] {
+    if (*alive && in_use(record_.state) && !lane_open_) open_lane();
+  });
 }
 
 void Life::open_lane() {
@@ -325,6 +338,7 @@ void Life::open_lane() {
     ground_.log.error("{}: {}", thing(), error_);
     return;
   }
+  lane_open_ = true;
   ground_.doors.open_lane(lane_, std::move(*identity));
 }
 
@@ -333,12 +347,14 @@ void Life::wait(Duration delay) {
 }
 
 void Life::watch() {
+  lane_open_ = false;
   ground_.doors.close_lane(lane_);
   error_ = record_.why;
   wait(std::max(kWatchAtLeast, backoff_.next()));
 }
 
 void Life::turn_away() {
+  lane_open_ = false;
   ground_.doors.close_lane(lane_);
   // The gateway's lane carries the readings of others, too: they wait.
   if (!is_gateway()) ground_.store.drop_lane(lane_, LedgerReason::refused);

@@ -70,7 +70,7 @@ result<std::unique_ptr<Vendor>> make_own_ca(const VendorParts& parts) {
     return Error{errc::io, fmt::format("cloud.provisioning.issuer.certificate {}: {}",
                                        options.certificate.string(), facts.error().text)};
   }
-  auto key = read_secret_file(options.key, "the issuer's key");
+  auto key = read_secret_file(options.key, "the issuer's key", true);
   if (!key) return key.error();
   if (auto fits = check_certificate_of_key(text.str(), *key); !fits) {
     return Error{errc::invalid_argument, fmt::format("cloud.provisioning.issuer: {} is not the key of {}",

@@ -134,7 +134,7 @@ void Room::start_gateway() {
   Secret token;
   const auto& file = options_.cloud.provisioning.token_file;
   if (!file.empty()) {
-    auto read = read_secret_file(file, "the gateway's access token");
+    auto read = read_secret_file(file, "the gateway's access token", true);
     if (!read) {
       ground_.log.error("{}", read.error().text);
       unreadable_.push_back(read.error().text);

@@ -74,13 +74,16 @@ std::filesystem::path seal_file(const SealOptions& options, const std::filesyste
   return directory / (options.with == SealOptions::With::tpm ? "seal.tpm" : "seal.key");
 }
 
-result<Secret> read_secret_file(const std::filesystem::path& path, const std::string& what) {
+result<Secret> read_secret_file(const std::filesystem::path& path, const std::string& what,
+                                bool group_may_read) {
+  const unsigned closed = group_may_read ? 0037U : 0077U;
   const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat info{};
   if (file.fd < 0 || ::fstat(file.fd, &info) != 0) return system_error(what, path, errno);
-  if ((info.st_mode & 0077U) != 0 && !S_ISCHR(info.st_mode)) {
-    return Error{errc::denied, fmt::format("{} {} is open to others (mode {:04o}): chmod 0600 {}", what,
-                                           path.string(), info.st_mode & 07777U, path.string())};
+  if ((info.st_mode & closed) != 0 && !S_ISCHR(info.st_mode)) {
+    return Error{errc::denied,
+                 fmt::format("{} {} is open to others (mode {:04o}): chmod {} {}", what, path.string(),
+                             info.st_mode & 07777U, group_may_read ? "0640" : "0600", path.string())};
   }
   std::string text(kMostBytes, '\0');
   const auto size = ::read(file.fd, text.data(), text.size());

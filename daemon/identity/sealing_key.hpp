@@ -24,7 +24,9 @@ std::filesystem::path seal_file(const SealOptions& options, const std::filesyste
 result<Secret> tpm_sealed_key(const std::string& tcti, const std::filesystem::path& blob, bool sealed_before);
 
 // Whole files of secrets: read with their mode looked at; written with 0600 and fsync, never over another.
-result<Secret> read_secret_file(const std::filesystem::path& path, const std::string& what);
+// `group_may_read`: an operator's file, owned by root and readable by the daemon's group (0640).
+result<Secret> read_secret_file(const std::filesystem::path& path, const std::string& what,
+                                bool group_may_read = false);
 result<void> write_secret_file(const std::filesystem::path& path, std::string_view text);
 
 }  // namespace sluice::identity

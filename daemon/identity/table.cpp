@@ -1,5 +1,7 @@
 #include "identity/table.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -172,8 +174,8 @@ const Row* find_row(State state, Event event) {
 const Row& row_for(State state, Event event) {
   const auto* row = find_row(state, event);
   if (row != nullptr) return *row;
-  std::fprintf(stderr, "identity: the event %s cannot come in the state %s\n", to_string(event).data(),
-               to_string(state).data());
+  fmt::print(stderr, "identity: the event {} cannot come in the state {}\n", to_string(event),
+             to_string(state));
   std::abort();
 }
 

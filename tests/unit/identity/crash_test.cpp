@@ -59,7 +59,7 @@ TEST_P(Crash, TheGatewayAndADeviceEndWithOneCertificateEach) {
       GetParam().method,
       [](House& house) {
         house.knock("m1", "token-m1", true);
-        house.until([&] { return house.state("") == "active" && house.state("m1") == "active"; }, 5min);
+        house.until([&] { return house.up("") && house.up("m1"); }, 5min);
       },
       [](House& house) {
         ASSERT_NO_FATAL_FAILURE(one_certificate(house, ""));
@@ -72,7 +72,7 @@ TEST_P(Crash, ARotationEndsWithOneCertificate) {
       GetParam().method,
       [](House& house) {
         house.knock("m1", "token-m1", true);
-        house.until([&] { return house.state("m1") == "active"; }, 5min);
+        house.until([&] { return house.up("m1"); }, 5min);
         if (house.registry.dead()) return;
         const auto first = house.shown("m1").value("certificate_id", "");
         house.room->rotate("m1", [](const result<void>&) {});
@@ -91,7 +91,7 @@ TEST_P(Crash, ADecommissionedDeviceLeavesNoKeyAndNoReadings) {
       [](House& house) {
         if (house.state("m1") != "gone" && house.state("m1") != "decommissioning") {
           house.knock("m1", "token-m1", true);
-          house.until([&] { return house.state("m1") == "active"; }, 5min);
+          house.until([&] { return house.up("m1"); }, 5min);
           if (house.registry.dead()) return;
           house.reading_waits("m1");
           house.room->revoke("m1", [](const result<void>&) {});
@@ -122,7 +122,7 @@ TEST(LostAnswer, OfTheCvmIsAskedForAgainWithTheSameKey) {
   house.restart();
   house.pass(10s);
   house.cloud.lose_answers = false;
-  ASSERT_TRUE(house.until([&] { return house.state("") == "active"; }, 30min));
+  ASSERT_TRUE(house.until([&] { return house.up(""); }, 30min));
   EXPECT_EQ(house.cloud.certificates.size(), 1U) << "the key is known again";
 }
 
@@ -137,7 +137,7 @@ TEST(LostAnswer, OfFleetsRegistrationIsFoundOutByConnecting) {
   house.kill();
   house.cloud.lose_answers = false;
   house.start();
-  ASSERT_TRUE(house.until([&] { return house.state("") == "active"; }, 30min)) << house.shown("");
+  ASSERT_TRUE(house.until([&] { return house.up(""); }, 30min)) << house.shown("");
   EXPECT_EQ(house.cloud.active("gw-1"), 1U);
   EXPECT_EQ(house.cloud.certificates.size(), 1U);
 }
@@ -150,7 +150,7 @@ TEST(LostAnswer, OfAClaimThatHasLapsedIsAskedForAnew) {
   house.kill();
   house.cloud.forget_claims();
   house.start();
-  ASSERT_TRUE(house.until([&] { return house.state("") == "active"; }, 30min)) << house.shown("");
+  ASSERT_TRUE(house.until([&] { return house.up(""); }, 30min)) << house.shown("");
   EXPECT_EQ(house.cloud.active("gw-1"), 1U);
 }
 
@@ -161,7 +161,7 @@ TEST(Failpoint, BeforeAWriteMakesItFailAndTheStepIsTakenAgain) {
     House house;
     house.failpoints = std::string("identity-before-") + state + ":1:err";
     house.start();
-    EXPECT_TRUE(house.until([&] { return house.state("") == "active"; }, 5min)) << state;
+    EXPECT_TRUE(house.until([&] { return house.up(""); }, 5min)) << state;
   }
 }
 
@@ -172,7 +172,7 @@ TEST(Failpoint, AfterAWriteKillsTheProcess) {
           House house;
           house.failpoints = std::string("identity-after-") + state + ":1:kill";
           house.start();
-          house.until([&] { return house.state("") == "active"; }, 5min);
+          house.until([&] { return house.up(""); }, 5min);
           std::exit(0);
         },
         testing::KilledBySignal(SIGKILL), "")

@@ -41,6 +41,8 @@ class House {
   // Knocks and waits for the answer.
   std::optional<Admission> admit(const std::string& id, const std::string& token, bool proven = false);
   std::string state(const std::string& id);  // "" for the gateway
+  // Active, and its lane is open.
+  bool up(const std::string& id) { return state(id) == "active" && cloud.lanes.contains(lane(id)); }
   nlohmann::json shown(const std::string& id);
   LaneId lane(const std::string& id) { return id.empty() ? kGatewayLane : store.name_id(id); }
   // A reading of the device waits in its lane.

@@ -13,7 +13,7 @@ class Operator : public testing::Test {
   void active(const std::string& id) {
     house.start();
     if (!id.empty()) house.knock(id, "token-" + id);
-    ASSERT_TRUE(house.until([&] { return house.state(id) == "active" && house.state("") == "active"; }));
+    ASSERT_TRUE(house.until([&] { return house.up(id) && house.up(""); }));
   }
   std::string certificate(const std::string& id) { return house.shown(id).value("certificate_id", ""); }
   std::string error(const std::string& id) { return house.shown(id).value("error", ""); }
@@ -26,7 +26,7 @@ TEST_F(Operator, RotatesByCommandAndKeepsTheLaneOpenAllTheWhile) {
   const auto lane = house.lane("m1");
   house.cloud.closed_lanes.clear();
   ASSERT_TRUE(house.told([&](Done done) { house.room->rotate("m1", done); }));
-  ASSERT_TRUE(house.until([&] { return house.state("m1") == "active"; }));
+  ASSERT_TRUE(house.until([&] { return house.up("m1"); }));
   EXPECT_NE(certificate("m1"), before);
   EXPECT_EQ(house.cloud.lane_certificate(lane), certificate("m1"));
   EXPECT_TRUE(house.cloud.closed_lanes.empty());
@@ -61,7 +61,7 @@ TEST_F(Operator, ARotationThatAwsDoesNotTakeLeavesThePresentCertificate) {
   house.room->reload(house.options);
   ASSERT_TRUE(house.told([&](Done done) { house.room->rotate("m1", done); }));
   house.cloud.takes_certificates = false;
-  ASSERT_TRUE(house.until([&] { return house.state("m1") == "active"; }, 2h)) << house.shown("m1");
+  ASSERT_TRUE(house.until([&] { return house.up("m1"); }, 2h)) << house.shown("m1");
   EXPECT_EQ(certificate("m1"), before);
   EXPECT_NE(error("m1").find("does not take its certificate"), std::string::npos) << error("m1");
 }
@@ -76,7 +76,7 @@ TEST_F(Operator, NoticesARevokedCertificateAndComesBackWhenAwsTakesItAgain) {
   house.pass(10min);
   EXPECT_EQ(house.state("m1"), "revoked");
   house.cloud.takes_certificates = true;
-  ASSERT_TRUE(house.until([&] { return house.state("m1") == "active"; }, 1h));
+  ASSERT_TRUE(house.until([&] { return house.up("m1"); }, 1h));
   EXPECT_TRUE(house.cloud.lanes.contains(house.lane("m1")));
 }
 
@@ -97,7 +97,7 @@ TEST_F(Operator, ARevokedIdentityIsAskedForAnewByCommand) {
   ASSERT_FALSE(no);
   EXPECT_NE(no.error().text.find("--again"), std::string::npos);
   ASSERT_TRUE(house.told([&](Done done) { house.room->provision("m1", true, done); }));
-  ASSERT_TRUE(house.until([&] { return house.state("m1") == "active"; }));
+  ASSERT_TRUE(house.until([&] { return house.up("m1"); }));
   EXPECT_NE(certificate("m1"), before);
   EXPECT_EQ(house.cloud.active("m1"), 1U);
 }
@@ -139,7 +139,7 @@ TEST_F(Operator, ImportsDevicesWithTheirTokensAndAsksForThemAtOnce) {
     devices.push_back({id, "meter", Secret(std::string_view(house.cloud.tokens[id]))});
   ASSERT_TRUE(house.told([&](Done done) { house.room->import(devices, done); }));
   EXPECT_EQ(house.room->product_of("m2"), "meter");
-  ASSERT_TRUE(house.until([&] { return house.state("m3") == "active"; }));
+  ASSERT_TRUE(house.until([&] { return house.up("m3"); }));
   EXPECT_EQ(house.admit("m2", "token-m2")->kind, Kind::granted);
   EXPECT_EQ(house.admit("m2", "guessed")->kind, Kind::refused);
 }
@@ -166,7 +166,7 @@ TEST_F(Operator, ANewTokenOfAKnownDeviceIsTheOneThatIsAskedWith) {
   house.pass(30s);
   EXPECT_EQ(house.admit("m1", "token-m1", true)->kind, Kind::held) << "proven here: sluicectl devices token";
   house.cloud.reachable = true;
-  EXPECT_TRUE(house.until([&] { return house.state("m1") == "active"; }, 30min)) << house.shown("m1");
+  EXPECT_TRUE(house.until([&] { return house.up("m1"); }, 30min)) << house.shown("m1");
 }
 
 TEST_F(Operator, ProvisionAllAsksNowInsteadOfLater) {
@@ -178,7 +178,7 @@ TEST_F(Operator, ProvisionAllAsksNowInsteadOfLater) {
   house.pass(3min);
   house.cloud.reachable = true;
   EXPECT_EQ(house.room->provision_all(), 2U);
-  EXPECT_TRUE(house.until([&] { return house.state("m1") == "active"; }, 1min));
+  EXPECT_TRUE(house.until([&] { return house.up("m1"); }, 1min));
 }
 
 TEST_F(Operator, AnotherSealingKeyIsNoticedAtTheStart) {

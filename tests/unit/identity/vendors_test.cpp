@@ -15,7 +15,7 @@ TEST(Cvm, IsAskedWithTheCsrAndNeverWithAKey) {
   House house;
   house.options.cloud.region = "eu-central-1";
   house.start();
-  ASSERT_TRUE(house.until([&] { return house.state("") == "active"; }));
+  ASSERT_TRUE(house.until([&] { return house.up(""); }));
   EXPECT_EQ(house.cloud.urls.at(0), "https://cvm.example/certificates");
   const auto body = nlohmann::json::parse(house.cloud.bodies.at(0));
   EXPECT_EQ(body["productid"], "gw-1");
@@ -29,7 +29,7 @@ TEST(Cvm, SendsTheApiKeyOfTheUsagePlan) {
   House house;
   house.options.cloud.provisioning.api_key_file = house.write("api.key", "plan-key\n");
   house.start();
-  ASSERT_TRUE(house.until([&] { return house.state("") == "active"; }));
+  ASSERT_TRUE(house.until([&] { return house.up(""); }));
   EXPECT_NE(std::ranges::find(house.cloud.headers, "x-api-key: plan-key"), house.cloud.headers.end());
 }
 
@@ -37,7 +37,7 @@ TEST(Cvm, AsksAgainWhenTheTokenIsBeingRedeemedElsewhere) {
   House house;
   house.cloud.answers = {{409, R"({"error":{"code":"InProgress","message":"wait","retryAfterSeconds":5}})"}};
   house.start();
-  ASSERT_TRUE(house.until([&] { return house.state("") == "active"; }));
+  ASSERT_TRUE(house.until([&] { return house.up(""); }));
   EXPECT_EQ(house.cloud.requests, 2U);
 }
 
@@ -48,7 +48,7 @@ TEST(Cvm, DoesNotTakeAnApiFrontsRefusalForTheTokens) {
   house.until([&] { return house.cloud.requests == 1; });
   house.settle();
   EXPECT_NE(house.state(""), "refused") << "a missing API key says nothing of the token";
-  EXPECT_TRUE(house.until([&] { return house.state("") == "active"; }));
+  EXPECT_TRUE(house.until([&] { return house.up(""); }));
 }
 
 TEST(Awslabs, TakesOverTheKeyThatTheServiceMade) {
@@ -57,7 +57,7 @@ TEST(Awslabs, TakesOverTheKeyThatTheServiceMade) {
   house.cloud.tokens["m1"] = "a token/with+signs&=";
   house.start();
   EXPECT_EQ(house.admit("m1", "a token/with+signs&=")->kind, Kind::granted);
-  ASSERT_TRUE(house.until([&] { return house.state("m1") == "active"; }));
+  ASSERT_TRUE(house.until([&] { return house.up("m1"); }));
   EXPECT_EQ(house.cloud.active("m1"), 1U);
 }
 
@@ -76,7 +76,7 @@ TEST(Awslabs, TellsItsWordsApart) {
     House house;
     house.use(Method::awslabs);
     house.start();
-    ASSERT_TRUE(house.until([&] { return house.state("") == "active"; }));
+    ASSERT_TRUE(house.until([&] { return house.up(""); }));
     for (int i = 0; i < 20; ++i) house.cloud.answers.emplace_back(answer.first, answer.second);
     EXPECT_EQ(house.admit("m1", "token-m1")->kind, kind) << answer.second;
   }
@@ -87,7 +87,7 @@ TEST(Fleet, RegistersWithTheDevicesToken) {
   house.use(Method::fleet);
   house.start();
   EXPECT_EQ(house.admit("m1", "token-m1")->kind, Kind::granted);
-  ASSERT_TRUE(house.until([&] { return house.state("m1") == "active"; }));
+  ASSERT_TRUE(house.until([&] { return house.up("m1"); }));
   EXPECT_EQ(house.cloud.active("m1"), 1U);
   EXPECT_EQ(house.cloud.lanes[house.lane("m1")].endpoint, "") << "that of cloud.endpoint";
 }
@@ -108,7 +108,7 @@ TEST(OwnCa, ConnectsUntilAwsHasRegisteredTheCertificate) {
   house.cloud.drops = 3;
   house.start();
   house.knock("m1", "any", true);
-  ASSERT_TRUE(house.until([&] { return house.state("m1") == "active"; }, 30min)) << house.shown("m1");
+  ASSERT_TRUE(house.until([&] { return house.up("m1"); }, 30min)) << house.shown("m1");
   EXPECT_EQ(house.cloud.active("m1"), 1U);
   const auto& pem = house.cloud.lanes[house.lane("m1")].tls.certificate_pem;
   EXPECT_NE(pem.find("BEGIN CERTIFICATE", pem.find("END CERTIFICATE")), std::string::npos)
