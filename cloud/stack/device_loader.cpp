@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cloud/lambda/token_check.hpp"
+#include "core/log.hpp"
 
 namespace sluice::stack {
 namespace {
@@ -86,8 +87,15 @@ aws::result<std::optional<Loaded>> DeviceLoader::change(const DeviceRecord& seen
   if (state != lambda::kNew && state != lambda::kInProgress && state != lambda::kRegistered) {
     return Loaded::blocked;
   }
-  const bool same_token = lambda::check_token(table_, row.productid, row.access_token).has_value();
-  if (same_token && seen.product == row.product && same_place(seen, row)) return Loaded::unchanged;
+  const auto checked = lambda::check_token(table_, row.productid, row.access_token, Log());
+  if (!checked && checked.error().status != 401) {  // not judged, so nothing may change
+    return aws::Error{.kind = Kind::unavailable,
+                      .status = checked.error().status,
+                      .code = checked.error().code,
+                      .text = row.productid + ": " + checked.error().message,
+                      .retry_after = {}};
+  }
+  if (checked && seen.product == row.product && same_place(seen, row)) return Loaded::unchanged;
   if (state != lambda::kNew && !replace) return Loaded::kept;
 
   auto now = seen;

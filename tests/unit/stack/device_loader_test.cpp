@@ -24,12 +24,14 @@ aws::Error conflict() {
 class OneItem final : public aws::Dynamodb {
  public:
   std::optional<Item> item;
+  std::function<aws::result<void>()> on_get = [] { return aws::result<void>(); };
   std::function<aws::result<void>(OneItem&)> on_put = [](OneItem&) { return conflict(); };
   std::function<aws::result<void>(OneItem&, const aws::ItemChange&)> on_update;
   std::vector<aws::ItemChange> updates;
 
   aws::result<std::optional<Item>> get_item(std::string_view, const Item&, bool consistent) override {
     EXPECT_TRUE(consistent);
+    if (auto done = on_get(); !done) return done.error();
     return item;
   }
   aws::result<void> put_item(std::string_view, const Item& wanted,
@@ -115,6 +117,32 @@ TEST(DeviceLoader, PassesOnThatTheTableDoesNotAnswer) {
   const auto loaded = loader.load(kRow, "hash", true);
   ASSERT_FALSE(loaded);
   EXPECT_EQ(loaded.error().kind, Kind::denied);
+}
+
+TEST(DeviceLoader, ChangesNothingWhileATokenCannotBeJudged) {
+  OneItem dynamodb;
+  dynamodb.item = new_device(lambda::hash_access_token("the-token"));
+  (*dynamodb.item)["applyState"] = AttributeValue::of(lambda::kRegistered);
+  (*dynamodb.item)["product"] = AttributeValue::of("m");
+  int reads = 0;
+  dynamodb.on_get = [&reads]() -> aws::result<void> {
+    if (++reads < 2) return {};
+    return aws::Error{.kind = Kind::throttled,
+                      .status = 400,
+                      .code = "ThrottlingException",
+                      .text = "slow",
+                      .retry_after = {}};
+  };
+  const auto table = lambda::make_dynamodb_device_table(dynamodb, "devices");
+  DeviceLoader loader(dynamodb, *table, "devices");
+  // The first read is of the lost answer, the second finds the record or judges the token.
+  for (const int good : {2, 3}) {
+    reads = 2 - good;
+    const auto loaded = loader.load(kRow, "hash", true);
+    ASSERT_FALSE(loaded);
+    EXPECT_TRUE(loaded.error().passing());
+    EXPECT_TRUE(dynamodb.updates.empty());
+  }
 }
 
 }  // namespace
