@@ -140,8 +140,8 @@ def test_a_killed_function_is_repaired_by_the_next_request(run, aws):
         aws.add_device(name, TOKEN)
         api = run("cvm", SLUICE_CLAIM_SECONDS="5")
         api.start_invocation(rest_event("POST", "/certificates", {"productid": name, "accessToken": TOKEN, "csr": devices[name]}))
-        wait_for("the function has the event", lambda: api.running)
-        poll_moment(0.02 * (number + 1))
+        wait_for("the function claims the device", lambda: aws.record(name)["applyState"] != "0", every=0.001)
+        poll_moment(0.01 * number)
         api.functions[0].kill()
         cut += aws.record(name)["applyState"] == "1"
     assert cut >= 2, "no kill fell into a redemption"
