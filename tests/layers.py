@@ -33,7 +33,7 @@ ROOMS = {
     "cloud/lambda/": {"cloud", "aws", "core", "device/token_hash.hpp"},  # one form of token hashes everywhere
     "ctl/": {"ctl", "config", "core", "device/token_hash.hpp",  # the hash is made where the token is
              "device/adapter_describe.hpp"},  # config check asks the adapters
-    "plugins/": {"plugins", "mqtt", "core"},
+    "plugins/": {"plugins", "mqtt", "core"},  # processes of their own: of the daemon only the vocabulary
     "tests/": None,
     "bench/": None,
 }

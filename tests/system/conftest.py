@@ -51,3 +51,18 @@ def place(tmp_path):
     yield Place()
     for program in reversed(made):
         program.kill()
+
+
+@pytest.fixture
+def simulator(tmp_path):
+    """Makes simulated SMP devices, all behind the same link, one at a time."""
+    from smp_device import Simulator
+    made = []
+
+    def make(*options):
+        made.append(Simulator(tmp_path, *options))
+        return made[-1]
+
+    yield make
+    for device in made:
+        device.kill()
