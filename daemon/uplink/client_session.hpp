@@ -42,6 +42,8 @@ class ClientSession {
   explicit ClientSession(const LinkOptions& options);
 
   State state() const { return state_; }
+  // What the server has not answered yet.
+  std::size_t in_flight() const { return ids_.in_use(); }
   // Bytes for the server; whoever sends them takes them out.
   std::string& out() { return out_; }
   const std::string& out() const { return out_; }

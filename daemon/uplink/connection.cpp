@@ -46,7 +46,11 @@ Pool::Pool(boost::asio::io_context& the_loop, Clock& the_clock, Lookup lookup)
       plain(kTlsRecord) {}
 
 Connection::Connection(Pool& pool, std::weak_ptr<LinkEvents> events)
-    : pool_(pool), events_(std::move(events)), deadline_(pool.clock), alive_(pool.clock) {}
+    : pool_(pool),
+      events_(std::move(events)),
+      deadline_(pool.clock),
+      alive_(pool.clock),
+      later_(pool.clock) {}
 
 void Connection::start(const LinkOptions& options) {
   options_ = options;

@@ -82,6 +82,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   bool write_wire(std::string& bytes);
   void feed();
   void settle();
+  bool better_later() const;
   void say_goodbye();
   // connection_up.cpp: being up and the end
   void tell();
@@ -101,9 +102,10 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   std::unique_ptr<Dialer> dialer_;
   std::optional<boost::asio::ip::tcp::socket> socket_;
   Phase phase_ = Phase::idle;
-  Timer deadline_, alive_;
+  Timer deadline_, alive_, later_;
   Duration keep_alive_{};
   MonoTime last_sent_{}, last_received_{}, pinged_{};
+  std::size_t gathered_ = 0;  // publishes that wait for the next write
   bool reading_ = false, blocked_ = false, write_failed_ = false;
   bool flush_posted_ = false, telling_ = false;
   mutable bool starved_ = false;  // somebody was told that we take no more

@@ -16,6 +16,8 @@ using boost::asio::ip::tcp;
 
 // What waits for the socket at most; one more packet may come on top.
 constexpr std::size_t kMostUnsent = 256 * 1024;
+constexpr std::size_t kBurst = 32, kPlenty = 32;  // publishes
+constexpr Duration kLater = 1ms;
 constexpr std::size_t kKeptCapacity = 64 * 1024;  // of an empty buffer, until the connection is idle
 
 void let_go(std::string& buffer) {
@@ -90,14 +92,31 @@ void Connection::flush_soon() {
 // After everything that may have left something to send or to tell.
 void Connection::settle() {
   const auto self = shared_from_this();
-  flush();
-  feed();
+  if (better_later()) {
+    if (!later_.pending()) {
+      later_.start(kLater, [this] {
+        const auto held = shared_from_this();
+        flush();
+        feed();
+      });
+    }
+  } else {
+    flush();
+    feed();
+  }
   if (refused_.empty() || phase_ != Phase::up) return;
   const auto acks = std::exchange(refused_, {});
   telling_ = true;
   if (const auto events = events_.lock()) events->published(acks);
   telling_ = false;
   if (running()) flush_soon();
+}
+
+// As long as the server has plenty to answer, publishes are gathered: it acknowledges one by one, and a write
+// for each would cost both sides most of their time.
+bool Connection::better_later() const {
+  return phase_ == Phase::up && gathered_ > 0 && gathered_ < kBurst &&
+         session_->in_flight() >= gathered_ + kPlenty;
 }
 
 void Connection::flush() {
@@ -115,6 +134,7 @@ void Connection::flush() {
     let_go(out);
     write_wire(tls_->wire());
   }
+  gathered_ = 0;
 }
 
 // True: all of it has left.

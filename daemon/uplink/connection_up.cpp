@@ -73,7 +73,11 @@ void Connection::let_go_of_memory() {
 
 void Connection::publish(const Publication& publication, std::uint64_t token) {
   if (phase_ != Phase::up || session_->state() != ClientSession::State::up) return;
-  if (const auto reason = session_->publish(publication, token)) refused_.push_back({token, *reason});
+  if (const auto reason = session_->publish(publication, token)) {
+    refused_.push_back({token, *reason});
+  } else {
+    ++gathered_;
+  }
   flush_soon();
 }
 
@@ -133,6 +137,7 @@ void Connection::over() {
   phase_ = Phase::over;
   deadline_.cancel();
   alive_.cancel();
+  later_.cancel();
   dialer_.reset();
   boost::system::error_code ignored;
   if (socket_) socket_->close(ignored);

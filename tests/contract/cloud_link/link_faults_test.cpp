@@ -104,6 +104,20 @@ TEST_F(LinkFaults, APeerThatReadsNothingCostsBoundedMemoryAndNoReading) {
   EXPECT_TRUE(events_->losses.empty());
 }
 
+// While the server has plenty to answer, publishes are gathered; the last one must not wait for company.
+TEST_F(LinkFaults, APublishIsNotHeldBackWhenNoOtherFollows) {
+  connect({kPlainConnack});
+  ASSERT_TRUE(up());
+  const auto connect_bytes = received_.size();
+  constexpr std::size_t kPublish = 1 + 1 + 3 + 2 + 1 + 1;
+  for (std::uint64_t token = 1; token <= 99; ++token) publish(token, "x");
+  ASSERT_TRUE(until([&] { return received_.size() == connect_bytes + 99 * kPublish; }));
+  const auto begin = clock_->now();
+  publish(100, "x");
+  ASSERT_TRUE(until([&] { return received_.size() == connect_bytes + 100 * kPublish; }));
+  EXPECT_LT(clock_->now() - begin, 500ms);
+}
+
 TEST_F(LinkFaults, APeerThatGoesInTheMiddleOfAPublishIsLostOnce) {
   reads_at_most_ = 1;
   connect({kPlainConnack});
@@ -157,7 +171,7 @@ TEST_F(LinkFaults, APeerWithoutTlsIsNamedInEachOfItsWays) {
   EXPECT_HAS(f.error.text, "closes the connection in the TLS handshake");
 
   events_->failures.clear();
-  options_.connect_timeout = 300ms;
+  options_.connect_timeout = 1500ms;
   connect({});
   f = failure();
   EXPECT_EQ(f.kind, Kind::tls);
