@@ -7,8 +7,9 @@
 
 namespace sluice {
 
-// A certificate and its key: PEM text in memory (a sealed key never becomes a file), or the files where they are read
-// afresh at each connect. Text wins where both are given. The roots likewise; neither: those of cloud.tls.ca.
+// A certificate and its key: PEM text in memory (a sealed key never becomes a file), or the files where they
+// are read afresh at each connect. Text wins where both are given. The roots likewise; neither: those of
+// cloud.tls.ca.
 struct TlsIdentity {
   std::string certificate_pem, key_pem, ca_pem;
   TlsFiles files;
