@@ -1,5 +1,3 @@
-// OpenSSL reads from a view and writes to a string through a BIO of our own: nothing is copied twice, and an
-// idle connection keeps no buffers.
 #include "device/tls_session.hpp"
 
 #include <openssl/err.h>
@@ -8,56 +6,14 @@
 
 #include <algorithm>
 #include <climits>
-#include <cstring>
 
 namespace sluice::device {
-
-int TlsSession::bio_read(BIO* bio, char* data, int size) {
-  auto& input = static_cast<TlsSession*>(BIO_get_data(bio))->input_;
-  BIO_clear_retry_flags(bio);
-  if (input.empty()) {
-    BIO_set_retry_read(bio);
-    return -1;
-  }
-  const auto n = std::min(input.size(), static_cast<std::size_t>(size));
-  std::memcpy(data, input.data(), n);
-  input.remove_prefix(n);
-  return static_cast<int>(n);
-}
-
-int TlsSession::bio_write(BIO* bio, const char* data, int size) {
-  BIO_clear_retry_flags(bio);
-  static_cast<TlsSession*>(BIO_get_data(bio))->output_.append(data, static_cast<std::size_t>(size));
-  return size;
-}
-
-long TlsSession::bio_ctrl(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
-
-const BIO_METHOD* TlsSession::method() {
-  // Made once, never changed: OpenSSL has no way to state a method as a constant.
-  static const std::unique_ptr<BIO_METHOD, decltype(&BIO_meth_free)> made = [] {
-    std::unique_ptr<BIO_METHOD, decltype(&BIO_meth_free)> m(
-        BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "span"), &BIO_meth_free);
-    BIO_meth_set_read(m.get(), &TlsSession::bio_read);
-    BIO_meth_set_write(m.get(), &TlsSession::bio_write);
-    BIO_meth_set_ctrl(m.get(), &TlsSession::bio_ctrl);
-    return m;
-  }();
-  return made.get();
-}
 
 std::unique_ptr<TlsSession> TlsSession::make(std::shared_ptr<const TlsContext> context, const Clock& clock) {
   std::unique_ptr<TlsSession> session(new TlsSession);
   session->ssl_ = context->new_session(clock);
   session->context_ = std::move(context);
-  BIO* bio = BIO_new(method());
-  if (session->ssl_ == nullptr || bio == nullptr) {
-    BIO_free(bio);
-    return nullptr;
-  }
-  BIO_set_data(bio, session.get());
-  BIO_set_init(bio, 1);
-  SSL_set_bio(session->ssl_, bio, bio);
+  if (session->ssl_ == nullptr || !session->wire_.attach(session->ssl_)) return nullptr;
   return session;
 }
 
@@ -66,10 +22,10 @@ TlsSession::~TlsSession() { SSL_free(ssl_); }
 TlsSession::Step TlsSession::handshake(std::string_view wire) {
   ERR_clear_error();
   early_.append(wire);
-  input_ = early_;
+  wire_.input = early_;
   const int rc = SSL_do_handshake(ssl_);
-  early_.erase(0, early_.size() - input_.size());
-  input_ = {};
+  early_.erase(0, early_.size() - wire_.input.size());
+  wire_.input = {};
   if (rc == 1) {
     if (!name_peer()) return Step::failed;
     return Step::done;
@@ -115,12 +71,12 @@ TlsSession::Read TlsSession::read(std::span<char> plain, std::size_t& size) {
   ERR_clear_error();
   // What came right behind the handshake goes first. It is fed as a whole; feed()'s bytes wait behind it.
   if (!early_.empty()) {
-    early_.append(input_);
-    input_ = early_;
+    early_.append(wire_.input);
+    wire_.input = early_;
     const int n =
         SSL_read(ssl_, plain.data(), static_cast<int>(std::min<std::size_t>(plain.size(), INT_MAX)));
-    early_.erase(0, early_.size() - input_.size());
-    input_ = {};
+    early_.erase(0, early_.size() - wire_.input.size());
+    wire_.input = {};
     if (n > 0) {
       size = static_cast<std::size_t>(n);
       return Read::some;
@@ -143,31 +99,17 @@ TlsSession::Read TlsSession::read(std::span<char> plain, std::size_t& size) {
 }
 
 bool TlsSession::write(std::string_view plain) {
-  ERR_clear_error();
-  while (!plain.empty()) {
-    const int n =
-        SSL_write(ssl_, plain.data(), static_cast<int>(std::min<std::size_t>(plain.size(), 1 << 20)));
-    if (n <= 0) {
-      fail();
-      return false;
-    }
-    plain.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return true;
-}
-
-void TlsSession::end() {
-  ERR_clear_error();
-  if (SSL_is_init_finished(ssl_) == 1) SSL_shutdown(ssl_);
-  ERR_clear_error();
+  if (TlsWire::write(ssl_, plain)) return true;
+  fail();
+  return false;
 }
 
 void TlsSession::take(std::string& wire) {
   if (wire.empty()) {
-    wire.swap(output_);
+    wire.swap(wire_.output);
   } else {
-    wire.append(output_);
-    output_.clear();
+    wire.append(wire_.output);
+    wire_.output.clear();
   }
 }
 

@@ -2,13 +2,12 @@
 // worker thread; all else on the loop, never both at once (the link sees to it).
 #pragma once
 
-#include <openssl/bio.h>
-
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "core/tls_wire.hpp"
 #include "device/tls_context.hpp"
 
 namespace sluice::device {
@@ -27,12 +26,12 @@ class TlsSession {
 
   enum class Read { some, nothing, ended, failed };
   // Hands over wire bytes: they must stay where they are until read() says anything but `some`.
-  void feed(std::string_view wire) { input_ = wire; }
+  void feed(std::string_view wire) { wire_.input = wire; }
   Read read(std::span<char> plain, std::size_t& size);
   // Encrypts all of it. False: the session is broken.
   bool write(std::string_view plain);
   // Says goodbye (close_notify).
-  void end();
+  void end() { TlsWire::end(ssl_); }
   // Moves what was made for the peer to the end of `wire`.
   void take(std::string& wire);
 
@@ -43,18 +42,13 @@ class TlsSession {
 
  private:
   TlsSession() = default;
-  static int bio_read(BIO* bio, char* data, int size);
-  static int bio_write(BIO* bio, const char* data, int size);
-  static long bio_ctrl(BIO* bio, int command, long, void*);
-  static const BIO_METHOD* method();
   bool name_peer();
   void fail();
 
   std::shared_ptr<const TlsContext> context_;
   SSL* ssl_ = nullptr;
-  std::string early_;       // bytes of the handshake that it has not eaten yet
-  std::string_view input_;  // what the BIO reads
-  std::string output_;
+  std::string early_;  // bytes of the handshake that it has not eaten yet
+  TlsWire wire_;
   std::string peer_name_, error_;
 };
 

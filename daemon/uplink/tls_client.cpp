@@ -1,5 +1,3 @@
-// OpenSSL reads from a view and writes to a string through a BIO of our own: nothing is copied twice, and an
-// idle connection keeps no buffers.
 #include "uplink/tls_client.hpp"
 
 #include <openssl/err.h>
@@ -9,7 +7,6 @@
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
 #include <climits>
-#include <cstring>
 
 #include "uplink/own_certificate.hpp"
 #include "uplink/tls_words.hpp"
@@ -22,40 +19,6 @@ struct FreeContext {
 };
 
 }  // namespace
-
-int TlsClient::bio_read(BIO* bio, char* data, int size) {
-  auto& input = static_cast<TlsClient*>(BIO_get_data(bio))->input_;
-  BIO_clear_retry_flags(bio);
-  if (input.empty()) {
-    BIO_set_retry_read(bio);
-    return -1;
-  }
-  const auto n = std::min(input.size(), static_cast<std::size_t>(size));
-  std::memcpy(data, input.data(), n);
-  input.remove_prefix(n);
-  return static_cast<int>(n);
-}
-
-int TlsClient::bio_write(BIO* bio, const char* data, int size) {
-  BIO_clear_retry_flags(bio);
-  static_cast<TlsClient*>(BIO_get_data(bio))->wire_.append(data, static_cast<std::size_t>(size));
-  return size;
-}
-
-long TlsClient::bio_ctrl(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
-
-const BIO_METHOD* TlsClient::method() {
-  // Made once, never changed: OpenSSL has no way to state a method as a constant.
-  static const std::unique_ptr<BIO_METHOD, decltype(&BIO_meth_free)> made = [] {
-    std::unique_ptr<BIO_METHOD, decltype(&BIO_meth_free)> m(
-        BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "span"), &BIO_meth_free);
-    BIO_meth_set_read(m.get(), &TlsClient::bio_read);
-    BIO_meth_set_write(m.get(), &TlsClient::bio_write);
-    BIO_meth_set_ctrl(m.get(), &TlsClient::bio_ctrl);
-    return m;
-  }();
-  return made.get();
-}
 
 std::shared_ptr<TlsClient> TlsClient::make(const LinkOptions& options, std::int64_t now_s,
                                            ConnectFailure& failure) {
@@ -83,14 +46,7 @@ bool TlsClient::set_up(std::int64_t now_s, ConnectFailure& failure) {
     return false;
   }
   ssl_ = SSL_new(context.get());
-  BIO* bio = BIO_new(method());
-  if (ssl_ == nullptr || bio == nullptr) {
-    BIO_free(bio);
-    return broken();
-  }
-  BIO_set_data(bio, this);
-  BIO_set_init(bio, 1);
-  SSL_set_bio(ssl_, bio, bio);
+  if (ssl_ == nullptr || !wire_.attach(ssl_)) return broken();
   SSL_set_connect_state(ssl_);
   X509_VERIFY_PARAM_set_time(SSL_get0_param(ssl_), static_cast<time_t>(now_s));
   return name_the_host() || broken();
@@ -116,10 +72,10 @@ bool TlsClient::name_the_host() {
 TlsClient::Step TlsClient::handshake(std::string_view wire) {
   ERR_clear_error();
   early_.append(wire);
-  input_ = early_;
+  wire_.input = early_;
   const int rc = SSL_do_handshake(ssl_);
-  early_.erase(0, early_.size() - input_.size());
-  input_ = {};
+  early_.erase(0, early_.size() - wire_.input.size());
+  wire_.input = {};
   if (rc == 1) {
     // The roots are judged with once; hundreds of lanes need not keep them.
     SSL_CTX_set_cert_store(SSL_get_SSL_CTX(ssl_), X509_STORE_new());
@@ -134,7 +90,7 @@ TlsClient::Step TlsClient::handshake(std::string_view wire) {
 void TlsClient::feed(std::string_view wire) {
   // What came right behind the handshake goes first.
   if (!early_.empty()) early_.append(wire);
-  input_ = early_.empty() ? wire : std::string_view(early_);
+  wire_.input = early_.empty() ? wire : std::string_view(early_);
 }
 
 TlsClient::Read TlsClient::read(std::span<char> plain, std::size_t& size) {
@@ -146,7 +102,7 @@ TlsClient::Read TlsClient::read(std::span<char> plain, std::size_t& size) {
   }
   const int why = SSL_get_error(ssl_, n);
   // OpenSSL has eaten all of it, or wants none of it any more.
-  input_ = {};
+  wire_.input = {};
   early_ = {};
   if (why == SSL_ERROR_WANT_READ) return Read::nothing;
   if (why == SSL_ERROR_ZERO_RETURN) return Read::ended;
@@ -155,25 +111,11 @@ TlsClient::Read TlsClient::read(std::span<char> plain, std::size_t& size) {
 }
 
 bool TlsClient::write(std::string_view plain) {
-  ERR_clear_error();
-  while (!plain.empty()) {
-    const int n =
-        SSL_write(ssl_, plain.data(), static_cast<int>(std::min<std::size_t>(plain.size(), 1 << 20)));
-    if (n <= 0) {
-      failure_ = first_read_failure(options_);
-      return false;
-    }
-    plain.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return true;
+  if (TlsWire::write(ssl_, plain)) return true;
+  failure_ = first_read_failure(options_);
+  return false;
 }
 
 bool TlsClient::server_is_known() const { return SSL_get0_peer_certificate(ssl_) != nullptr; }
-
-void TlsClient::end() {
-  ERR_clear_error();
-  if (SSL_is_init_finished(ssl_) == 1) SSL_shutdown(ssl_);
-  ERR_clear_error();
-}
 
 }  // namespace sluice::uplink

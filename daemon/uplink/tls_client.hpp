@@ -3,8 +3,6 @@
 // both at once (Connection sees to it).
 #pragma once
 
-#include <openssl/bio.h>
-
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -12,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/tls_wire.hpp"
 #include "uplink/cloud_link.hpp"
 
 namespace sluice::uplink {
@@ -37,10 +36,10 @@ class TlsClient {
   // Encrypts all of it. False: the session is broken.
   bool write(std::string_view plain);
   // Says goodbye (close_notify).
-  void end();
+  void end() { TlsWire::end(ssl_); }
   // What is to be sent; whoever sends it takes it out.
-  std::string& wire() { return wire_; }
-  const std::string& wire() const { return wire_; }
+  std::string& wire() { return wire_.output; }
+  const std::string& wire() const { return wire_.output; }
 
   // Why it failed, as long as the server has not answered CONNECT.
   const ConnectFailure& failure() const { return failure_; }
@@ -51,18 +50,13 @@ class TlsClient {
 
  private:
   explicit TlsClient(const LinkOptions& options) : options_(options) {}
-  static int bio_read(BIO* bio, char* data, int size);
-  static int bio_write(BIO* bio, const char* data, int size);
-  static long bio_ctrl(BIO* bio, int command, long, void*);
-  static const BIO_METHOD* method();
   bool set_up(std::int64_t now_s, ConnectFailure& failure);
   bool name_the_host();
 
   const LinkOptions& options_;
   SSL* ssl_ = nullptr;
-  std::string early_;       // wire bytes that are not eaten yet
-  std::string_view input_;  // what the BIO reads
-  std::string wire_;
+  std::string early_;  // wire bytes that are not eaten yet
+  TlsWire wire_;
   std::int64_t expires_ = 0;
   ConnectFailure failure_;
 };
