@@ -45,7 +45,9 @@ class File final : public Kind {
 // The local cloud's: a file for each device.
 class Folder final : public Kind {
  public:
-  std::unique_ptr<DeviceTable> open() override { return cloud::open_devices(scratch_.path() / "devices", {}); }
+  std::unique_ptr<DeviceTable> open() override {
+    return cloud::open_devices(scratch_.path() / "devices", {});
+  }
 
  private:
   test::Scratch scratch_;
