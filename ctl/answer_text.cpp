@@ -61,6 +61,16 @@ std::vector<std::string> troubles_in_words(const Json& status) {
   return lines;
 }
 
+std::string identities_in_words(const Json& status) {
+  const auto identity = object_of(status, "identity"), counts = object_of(identity, "counts");
+  std::string text;
+  for (const auto& [state, count] : counts.items()) {
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ",
+                        in_words(count.is_number() ? count.get<std::uint64_t>() : 0), printable(state));
+  }
+  return text.empty() ? text : fmt::format("{}, by {}", text, text_of(identity, "method"));
+}
+
 std::string status_text(const Json& status) {
   const auto totals = object_of(status, "totals");
   const auto rates = object_of(status, "rates");
@@ -91,6 +101,9 @@ std::string status_text(const Json& status) {
                       number_of(store, "commit_ms_p50"), number_of(store, "commit_ms_p99"));
   text += fmt::format("devices   {} connected, {} known\n", count_of(devices, "connected", "0"),
                       count_of(devices, "known", "0"));
+  if (const auto identities = identities_in_words(status); !identities.empty()) {
+    text += fmt::format("identities {}\n", identities);
+  }
   text += fmt::format("memory    {}\n",
                       bytes_in_words(static_cast<std::uint64_t>(number_of(status, "memory_rss"))));
   return text + listeners_text(array_of(status, "listeners")) + lanes_text(array_of(status, "lanes"));
