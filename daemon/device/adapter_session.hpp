@@ -37,8 +37,8 @@ struct AdapterHouse {
   Authenticator& authenticator;
   SessionHost& host;
   mqtt::Broker* broker = nullptr;
-  std::vector<ListenerOptions>
-      listeners;  // of devices: an adapter must not take the gateway for another broker
+  // Of devices: an adapter must not take the gateway for another broker.
+  std::vector<ListenerOptions> listeners = {};
 };
 
 struct AdapterCounts {

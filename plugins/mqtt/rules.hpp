@@ -24,15 +24,15 @@ enum class Role : std::uint8_t {
 
 // Where in a JSON object of role `info` these are (JSON pointers); empty: not there.
 struct InfoPointers {
-  std::string name, model, hardware, firmware;
+  std::string name = {}, model = {}, hardware = {}, firmware = {};
 };
 
 // As written in a preset or the configuration.
 struct RuleText {
   std::string match;
   Role role = Role::reading;
-  std::string to;  // empty: d/{device}/{rest}, or d/{device}/state without a {rest}
-  InfoPointers info;
+  std::string to = {};  // empty: d/{device}/{rest}, or d/{device}/state without a {rest}
+  InfoPointers info = {};
 };
 struct CommandText {
   std::string match, topic, payload = "{payload}";
