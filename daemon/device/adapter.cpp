@@ -111,6 +111,11 @@ void Adapter::launch() {
 
 std::string Adapter::start_object() const {
   const auto& limits = plan_.options.limits;
+  auto listeners = Json::array();
+  for (const auto& listener : house_.listeners) {
+    if (listener.kind != ListenerOptions::Kind::unix_socket)
+      listeners.push_back({{"address", listener.address}, {"port", listener.port}});
+  }
   return Json{
       {"contract", "v1"},
       {"name", plan_.options.name},
@@ -124,6 +129,7 @@ std::string Adapter::start_object() const {
       {"ready_within_ms", std::chrono::duration_cast<std::chrono::milliseconds>(kReadyWithin).count()},
       {"log_level", "info"},
       {"product", plan_.options.product},
+      {"listeners", std::move(listeners)},
       {"limits",
        {{"devices", limits.devices},
         {"publishes_per_second", limits.publishes_per_second},

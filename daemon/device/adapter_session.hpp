@@ -15,6 +15,7 @@
 
 #include "core/clock.hpp"
 #include "core/log.hpp"
+#include "core/options.hpp"
 #include "device/adapter_contract.hpp"
 #include "device/attached_device.hpp"
 #include "device/buckets.hpp"
@@ -36,6 +37,8 @@ struct AdapterHouse {
   Authenticator& authenticator;
   SessionHost& host;
   mqtt::Broker* broker = nullptr;
+  // Of devices: an adapter must not take the gateway for another broker.
+  std::vector<ListenerOptions> listeners = {};
 };
 
 struct AdapterCounts {

@@ -70,6 +70,7 @@ void Adapters::run(std::vector<AdapterPlan> plans, const Options& options) {
   }
   const bool moved = directory_ != options.adapters_directory;
   directory_ = options.adapters_directory;
+  house_.listeners = options.listen;
   std::vector<std::string> gone;
   for (const auto& [name, adapter] : adapters_) {
     const auto plan =

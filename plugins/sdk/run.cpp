@@ -70,6 +70,10 @@ result<Given> read_start(const std::string& text, const std::string& kind) {
   given.start.section = json.value("section", Json::object());
   const auto limits = json.value("limits", Json::object());
   if (limits.is_object()) given.start.most_devices = limits.value("devices", std::size_t{0});
+  for (const auto& listener : json.value("listeners", Json::array())) {
+    if (listener.is_object())
+      given.start.listeners.push_back({word(listener, "address"), listener.value("port", std::uint16_t{0})});
+  }
   given.socket = word(json, "socket");
   given.credentials = {word(json, "client_id"), word(json, "username"), word(json, "password"),
                        word(json, "inbox"), json.value("keep_alive_s", std::uint16_t{15})};

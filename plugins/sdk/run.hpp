@@ -18,10 +18,17 @@ struct Description {
   Json schema;  // as in docs/adapters.md, --describe
 };
 
+// Where the gateway itself listens for devices.
+struct ListenerAddress {
+  std::string address;
+  std::uint16_t port = 0;
+};
+
 // What the daemon has said at the start.
 struct Start {
   std::string name, product;
   Json section;  // valid by the schema, defaults filled in
+  std::vector<ListenerAddress> listeners;
   std::size_t most_devices = 0, inflight = 0, packet_size = 0;
 };
 
