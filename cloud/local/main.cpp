@@ -196,6 +196,8 @@ int run(const po::variables_map& given, const std::string& directory, boost::asi
   options.control = given["control"].as<std::string>();
   options.cvm = given["cvm"].as<std::string>();
   options.credentials = given["credentials"].as<std::string>();
+  if (!options.cvm.empty() && options.credentials.empty())
+    return fail(kUsage, "--cvm needs --credentials, whose address is part of its answers");
   options.cvm_rate = given["cvm-rate"].as<double>();
   const auto regions = regions_of(given);
   if (!regions) return fail(kUsage, regions.error().text);

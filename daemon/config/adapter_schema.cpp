@@ -72,8 +72,9 @@ std::string shown(const Json& value) {
 
 class Maker {
  public:
-  Maker(std::vector<AdapterGrant>& grants, std::vector<SectionProblem>& problems)
-      : grants_(grants), problems_(problems) {}
+  Maker(const std::filesystem::path& folder, std::vector<AdapterGrant>& grants,
+        std::vector<SectionProblem>& problems)
+      : folder_(folder), grants_(grants), problems_(problems) {}
 
   Json make(const Json& schema, const Json& raw, const std::string& pointer) {
     const auto type = schema.at("type").get<std::string>();
@@ -177,7 +178,7 @@ class Maker {
     if (type == "string") {
       const auto least = schema.value("minLength", std::size_t{0});
       const auto most = schema.value("maxLength", std::size_t{4096});
-      if (text.size() >= least && text.size() <= most) return raw;
+      if (text.size() >= least && text.size() <= most) return below_folder(schema, raw);
       return problem(pointer, raw,
                      "text of " + std::to_string(least) + " to " + std::to_string(most) + " bytes");
     }
@@ -186,6 +187,14 @@ class Maker {
       return value ? Json(*value) : problem(pointer, raw, value.error().text);
     }
     return number(type, schema, raw, text, pointer);
+  }
+
+  // Paths are meant from the config file's folder, as everywhere in it; the adapter runs in another.
+  Json below_folder(const Json& schema, const Json& raw) const {
+    const auto marked = schema.value("x-sluice", Json());
+    const std::filesystem::path path = raw.get_ref<const std::string&>();
+    if (marked.is_null() || path.empty() || path.is_absolute()) return raw;
+    return (folder_ / path).lexically_normal().string();
   }
 
   Json number(const std::string& type, const Json& schema, const Json& raw, const std::string& text,
@@ -236,6 +245,7 @@ class Maker {
     return out;
   }
 
+  const std::filesystem::path& folder_;
   std::vector<AdapterGrant>& grants_;
   std::vector<SectionProblem>& problems_;
 };
@@ -248,9 +258,9 @@ result<void> check_schema(const Json& schema) {
   return {};
 }
 
-Json typed_section(const Json& schema, const Json& raw, std::vector<AdapterGrant>& grants,
-                   std::vector<SectionProblem>& problems) {
-  return Maker(grants, problems).make(schema, raw, "");
+Json typed_section(const Json& schema, const Json& raw, const std::filesystem::path& folder,
+                   std::vector<AdapterGrant>& grants, std::vector<SectionProblem>& problems) {
+  return Maker(folder, grants, problems).make(schema, raw, "");
 }
 
 }  // namespace sluice::config

@@ -77,8 +77,10 @@ AdapterOptions::Place place_of(const AdapterOptions& adapter, std::string_view p
 
 }  // namespace
 
-void add_to_section(const Entry& entry, const std::string& full_key, AdapterOptions& adapter,
-                    Findings& findings) {
+void add_to_section(const Entry& entry, const std::string& full_key, const std::filesystem::path& folder,
+                    AdapterOptions& adapter, Findings& findings) {
+  std::error_code failed;
+  adapter.folder = std::filesystem::absolute(folder.empty() ? "." : folder, failed);
   auto section = Json::parse(adapter.section, nullptr, false);
   section[entry.key] = as_json(entry.value, "/" + escaped(entry.key), adapter);
   findings.places[full_key] = entry.place;
@@ -114,8 +116,8 @@ AdapterPlan plan_adapter(const AdapterOptions& adapter, std::size_t index, std::
     return plan;
   }
   std::vector<SectionProblem> found;
-  const auto typed =
-      typed_section(said.at("schema"), Json::parse(adapter.section, nullptr, false), plan.grants, found);
+  const auto typed = typed_section(said.at("schema"), Json::parse(adapter.section, nullptr, false),
+                                   adapter.folder, plan.grants, found);
   for (auto& problem : found) fail(problem.pointer, std::move(problem.text));
   plan.section = typed.dump(-1, ' ', false, Json::error_handler_t::replace);
   return plan;

@@ -3,6 +3,7 @@
 // Pure: starts nothing.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -19,8 +20,8 @@ namespace sluice::config {
 inline constexpr std::size_t kMaxDescription = 256 * 1024;
 
 // A key of adapters[] that is not one of ours.
-void add_to_section(const Entry& entry, const std::string& full_key, AdapterOptions& adapter,
-                    Findings& findings);
+void add_to_section(const Entry& entry, const std::string& full_key, const std::filesystem::path& folder,
+                    AdapterOptions& adapter, Findings& findings);
 
 // The adapter as it is to be run: its section with typed values and defaults. Problems have the lines of the
 // file; with one of them the plan is not to be run. `description` is what --describe printed.
@@ -34,12 +35,13 @@ std::vector<AdapterPlan> plan_adapters(const Options& options, const Describe& d
                                        std::vector<Problem>& problems);
 
 // The words of JSON Schema that docs/adapters.md names, with typed values made of text. `raw` has texts for
-// scalars.
+// scalars. Relative paths (x-sluice: device, file, executable) become absolute, from `folder`.
 struct SectionProblem {
   std::string pointer, text;
 };
 result<void> check_schema(const nlohmann::json& schema);
 nlohmann::json typed_section(const nlohmann::json& schema, const nlohmann::json& raw,
-                             std::vector<AdapterGrant>& grants, std::vector<SectionProblem>& problems);
+                             const std::filesystem::path& folder, std::vector<AdapterGrant>& grants,
+                             std::vector<SectionProblem>& problems);
 
 }  // namespace sluice::config

@@ -81,7 +81,7 @@ class Reader {
                              [&](const Row* r) { return r->path.starts_with(full_schema + "."); })) {
         read_map(entry.value, rows, full_schema + ".", full_key + ".", object);
       } else if (schema == "adapters[].") {
-        add_to_section(entry, full_key, *static_cast<AdapterOptions*>(object), findings_);
+        add_to_section(entry, full_key, folder_, *static_cast<AdapterOptions*>(object), findings_);
       } else {
         unknown(entry, rows, schema, full_key);
       }

@@ -176,6 +176,7 @@ struct AdapterOptions {
   // What is the adapter's own: a JSON object, every scalar as text, as the file has it. The adapter's schema
   // makes typed values of it (config/adapter_section.hpp).
   std::string section = "{}";
+  std::filesystem::path folder;  // of the file: relative paths in the section are meant from here
   struct Place {  // where a value of the section stands in the file
     std::string pointer;
     int line = 1, column = 1;

@@ -39,6 +39,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     "o": {"type": "object", "additionalProperties": {"type": "string", "x-sluice": "file"}}}})");
   std::vector<AdapterGrant> grants;
   std::vector<config::SectionProblem> found;
-  if (!raw.is_discarded()) (void)config::typed_section(kSchema, raw, grants, found);
+  if (!raw.is_discarded()) (void)config::typed_section(kSchema, raw, "/etc/sluice", grants, found);
   return 0;
 }

@@ -77,6 +77,16 @@ TEST(AdapterSection, NamesWhatTheSandboxMustLetThrough) {
                                                          {AdapterGrant::Kind::device, "/dev/ttyUSB0"}}));
 }
 
+TEST(AdapterSection, RelativePathsAreMeantFromTheFolderOfTheFile) {
+  const auto made = planned("    port: lines/x\n    codec: ../meter.so\n");
+  const auto folder = std::filesystem::current_path();  // the sample has no folder
+  EXPECT_EQ(made.section["port"], (folder / "lines/x").string());
+  EXPECT_EQ(made.plan.grants,
+            (std::vector<AdapterGrant>{
+                {AdapterGrant::Kind::executable, (folder.parent_path() / "meter.so").string()},
+                {AdapterGrant::Kind::device, (folder / "lines/x").string()}}));
+}
+
 TEST(AdapterSection, SaysWhatIsMissingAtTheAdaptersLine) {
   expect_problem(planned("    baud: 9600\n"), kFirst - 2, "adapters[0].port", "is missing; The line.");
 }
