@@ -64,6 +64,7 @@ RegionServices::RegionServices(Surroundings around, const KeyAndCertificate& aut
 void RegionServices::meet(const std::map<std::string, std::string>& cvm_urls) {
   FunctionOptions options;
   options.rotate = around_.options.rotate;
+  options.listed = around_.options.listed;
   options.regions = cvm_urls;
   functions_ = make_functions(iot_, around_.devices, around_.clock, options, root_ca_, around_.log);
 }

@@ -37,7 +37,7 @@ def private(path, text):
 class IdentityCloud(ProvisioningCloud):
     """The local cloud with AWS's quotas, asked the way an operator asks: over the signed control plane."""
 
-    def __init__(self, folder, method, extra=("--reissue", "rotate")):
+    def __init__(self, folder, method, extra=("--reissue", "rotate", "--jitr", "listed")):
         super().__init__(folder, extra=extra)
         self.method, self.quotas = method, "aws"
         self.ca = self.dir / "ca.pem"
