@@ -9,7 +9,7 @@ import pytest
 from house import wait_for
 from identity_house import METHODS, IdentityCloud, IdentityGateway, arrived, states
 
-AT_ONCE = 8
+AT_ONCE = 16
 
 
 def run_all(tmp_path, method, runs, one):
@@ -136,3 +136,23 @@ def test_a_gateway_killed_while_it_rotates_has_never_none_and_then_one_certifica
 def test_a_gateway_killed_while_it_rotates_its_own_has_never_none_and_then_one_certificate(tmp_path):
     runs = [(*run, "gateway") for run in steps("cvm", rotating=True)]
     assert all(run_all(tmp_path, "cvm", runs, rotation_killed))
+
+
+def test_a_gateway_killed_with_certificates_given_by_hand_takes_them_again(tmp_path):
+    cloud = IdentityCloud(tmp_path, "given").start()
+    gateway = IdentityGateway(cloud, tmp_path, "a")
+    device = gateway.device()
+    try:
+        for _ in range(3):
+            gateway.start()
+            device.say_acked()
+            device.say()
+            gateway.kill()
+        gateway.start()
+        device.say_acked()
+        arrived(cloud, device)
+        assert len(cloud.active(device.name)) == len(cloud.active(gateway.thing)) == 1
+    finally:
+        device.close()
+        gateway.kill()
+        cloud.kill()

@@ -2,12 +2,15 @@
 of identities hold: how many certificates AWS has of a thing, and whether what a device heard acknowledged arrived."""
 
 import json
+import pathlib
+import random
+import socket
 import subprocess
 
 import boto3
 import paho.mqtt.client as paho
 from botocore.config import Config
-from house import Gateway, free_port, wait_for
+from house import Gateway, wait_for
 from paho.mqtt.enums import CallbackAPIVersion
 from provisioning_cloud import ProvisioningCloud
 
@@ -26,6 +29,19 @@ def states(method, rotating=False):
 
 def openssl(*args, cwd):
     subprocess.run(["openssl", *args], cwd=cwd, check=True, capture_output=True)
+
+
+def lasting_port():
+    """Free, and still free when the gateway comes back: not of those that the kernel gives to outgoing connections, with which
+    a device that knocks at the dead gateway's port may meet itself there."""
+    low = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", random.randrange(min(low, 32768) // 2, min(low, 32768))))
+                return s.getsockname()[1]
+            except OSError:
+                continue
 
 
 def private(path, text):
@@ -86,10 +102,12 @@ class IdentityCloud(ProvisioningCloud):
         return seqs
 
 
-def provisioning(cloud, folder, token):
+def cloud_section(cloud, folder, thing, token):
     """The section `cloud` of a gateway's configuration."""
     common = {"backoff": {"first": "100ms", "most": "1s"}, "per_second": 100, "at_once": 16}
     here = {"endpoint": f"localhost:{cloud.port}", "tls": {"ca": str(cloud.ca)}}
+    if cloud.method == "given":
+        return {"endpoint": here["endpoint"], "tls": cloud.certificate(thing), "backoff": {"first": "100ms", "most": "1s"}}
     if cloud.method in ("jitp", "jitr"):
         method = {"method": "own-ca", "issuer": {"certificate": str(cloud.dir / "issuer.crt"), "key": str(cloud.dir / "issuer.key")}}
     else:
@@ -110,19 +128,23 @@ class IdentityGateway(Gateway):
     `name-d`."""
 
     def __init__(self, cloud, folder, name, **more):
-        self.cloud, self.name, self.port = cloud, name, free_port()
+        self.cloud, self.name, self.port = cloud, name, lasting_port()
         self.thing, self.device_name = f"gw-{name}", f"m-{name}"
         folder = folder / name
         folder.mkdir(parents=True)
         self.device_token = cloud.add_token(self.device_name)
         product = {"meter": {"identity": "own", "may_publish": ["m/{device}/#"]}}
         devices = {"products": product, "admit": [{"match": "m-*", "product": "meter"}]}
-        if cloud.method in ("jitp", "jitr"):  # nobody judges tokens there: the gateway knows them
-            devices = {"products": product, "known": {self.device_name: {
-                "product": "meter", "token_file": private(folder / "device.token", self.device_token)}}}
+        if cloud.method in ("jitp", "jitr", "given"):  # nobody judges tokens there: the gateway knows them
+            known = {"product": "meter", "token_file": private(folder / "device.token", self.device_token)}
+            if cloud.method == "given":
+                for thing in (self.thing, self.device_name):
+                    cloud.add_thing(thing)
+                known["certificate"] = {k: v for k, v in cloud.certificate(self.device_name).items() if k != "ca"}
+            devices = {"products": product, "known": {self.device_name: known}}
         super().__init__(folder, {
             "gateway": {"thing": self.thing},
-            "cloud": provisioning(cloud, folder, cloud.add_token(self.thing)),
+            "cloud": cloud_section(cloud, folder, self.thing, cloud.add_token(self.thing)),
             "listen": [f"mqtt://127.0.0.1:{self.port}"],
             "devices": {**devices, **more.pop("devices", {})},
             "routes": [{"match": "m/+/#", "to": "dt/{device}/{2}"}],
