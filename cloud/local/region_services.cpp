@@ -104,6 +104,8 @@ HttpAnswer RegionServices::guarded(const std::string& service, Handler handler, 
   } else {
     answer = (this->*handler)(request);
   }
+  if (answer.status == 429)
+    around_.log.named(service).info("{} {} from {}: 429", request.method, request.path(), request.address);
   answer.delay += trouble.delay;
   answer.lost = trouble.lost;
   return answer;

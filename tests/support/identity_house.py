@@ -104,7 +104,7 @@ class IdentityCloud(ProvisioningCloud):
 
 def cloud_section(cloud, folder, thing, token):
     """The section `cloud` of a gateway's configuration."""
-    common = {"backoff": {"first": "100ms", "most": "1s"}, "per_second": 100, "at_once": 16}
+    common = {"backoff": {"first": "100ms", "most": "1s"}, "per_second": 100, "at_once": 8}
     here = {"endpoint": f"localhost:{cloud.port}", "tls": {"ca": str(cloud.ca)}}
     if cloud.method == "given":
         return {"endpoint": here["endpoint"], "tls": cloud.certificate(thing), "backoff": {"first": "100ms", "most": "1s"}}
