@@ -8,14 +8,13 @@ import re
 import sqlite3
 import subprocess
 import tarfile
-import time
 
 import pytest
 import zstandard
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from house import ROOT, SLUICECTL, free_port, wait_for
+from house import ROOT, free_port, wait_for
 from identity_house import IdentityCloud, IdentityGateway, TokenDevice, arrived
 
 WRONG, REFUSED = "a-wrong-token-of-nobody", "a-token-that-the-service-refuses"
@@ -69,17 +68,15 @@ class Opener:
 def rows(gateway, folder):
     table = copy_of(gateway.dir / "state" / "registry.db", folder)
     found = {}
-    for row in table.execute("SELECT * FROM entries WHERE space = 18"):
-        key, text = (part.decode() if isinstance(part, bytes) else part for part in row[-2:])
-        if key != "!seal":
-            found[key] = json.loads(text)
+    for key, value in table.execute("SELECT key, value FROM entry WHERE space = 18 AND key <> CAST('!seal' AS BLOB)"):
+        found[key.decode()] = json.loads(value)
     table.close()
     return found
 
 
 def private_keys(gateway, folder):
     opener = Opener(gateway)
-    return {f"{owner or 'gateway'} {which}": opener.open(owner, "key", row[which]["key"])
+    return {f"the key of {owner}, {which}": opener.open(owner, "key", row[which]["key"])
             for owner, row in rows(gateway, folder).items() for which in ("present", "next") if row.get(which, {}).get("key")}
 
 
@@ -138,6 +135,8 @@ def life(request, tmp_path_factory):
         needles += list(forms("the sealing key", Opener(gateway).material))
         needles += list(forms("the sealing key's bytes", bytes.fromhex(Opener(gateway).material)))
         needles.append(("a private key", b"PRIVATE KEY"))
+        assert all(len(needle) >= 11 for _, needle in needles)
+        assert all(found_in(needles, "itself", text.encode()) for text in (*filter(None, tokens.values()), *secrets.values()))
         yield folder, cloud, gateway, needles
     finally:
         for one in devices:
@@ -147,7 +146,7 @@ def life(request, tmp_path_factory):
 
 
 def lend(issued):
-    done = subprocess.run(["curl", "-sf", "-H", f"Authorization: {issued['token']}", issued["uri"]], check=True, capture_output=True)
+    done = subprocess.run(["curl", "-sS", "--fail-with-body", "-H", f"Authorization: {issued['token']}", issued["uri"]], check=True, capture_output=True)
     return json.loads(done.stdout)
 
 
