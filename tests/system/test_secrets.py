@@ -14,7 +14,7 @@ import zstandard
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from house import ROOT, free_port, wait_for
+from house import ROOT, SLUICECTL, free_port, wait_for
 from identity_house import IdentityCloud, IdentityGateway, TokenDevice, arrived
 
 WRONG, REFUSED = "a-wrong-token-of-nobody", "a-token-that-the-service-refuses"
@@ -217,3 +217,14 @@ def test_the_daemon_leaves_no_core_dump(life):
     # Not dumpable: its files under /proc are root's, whoever it runs as; and LimitCORE says so of the unit.
     assert pathlib.Path(f"/proc/{gateway.process.pid}/environ").stat().st_uid == 0
     assert "LimitCORE=0" in (ROOT / "systemd" / "sluiced.service").read_text().splitlines()
+
+
+def test_a_support_bundle_is_made_although_the_daemon_does_not_answer(tmp_path):
+    file = tmp_path / "bundle.tar.zst"
+    done = subprocess.run([SLUICECTL, "--socket", tmp_path / "none.sock", "support-bundle", "--config", tmp_path / "none.yaml", file],
+                          capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+    with zstandard.open(file, "rb") as stream, tarfile.open(fileobj=stream, mode="r|") as bundle:
+        parts = {entry.name: bundle.extractfile(entry).read().decode() for entry in bundle}
+    assert "there is no control socket" in parts["status.json"] and "none.yaml" in parts["config.yaml"]
+    assert "fail" in parts["check.txt"]
