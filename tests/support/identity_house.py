@@ -2,8 +2,6 @@
 of identities hold: how many certificates AWS has of a thing, and whether what a device heard acknowledged arrived."""
 
 import json
-import pathlib
-import random
 import socket
 import subprocess
 
@@ -32,16 +30,12 @@ def openssl(*args, cwd):
 
 
 def lasting_port():
-    """Free, and still free when the gateway comes back: not of those that the kernel gives to outgoing connections, with which
-    a device that knocks at the dead gateway's port may meet itself there."""
-    low = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    while True:
-        with socket.socket() as s:
-            try:
-                s.bind(("127.0.0.1", random.randrange(min(low, 32768) // 2, min(low, 32768))))
-                return s.getsockname()[1]
-            except OSError:
-                continue
+    """A port, and the socket that keeps it for whoever binds it with SO_REUSEADDR, as sluiced does: it is not given to others
+    while the gateway is dead, nor does a device that knocks at the dead gateway's port meet itself there."""
+    keeper = socket.socket()
+    keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    keeper.bind(("127.0.0.1", 0))
+    return keeper.getsockname()[1], keeper
 
 
 def private(path, text):
@@ -128,7 +122,8 @@ class IdentityGateway(Gateway):
     `name-d`."""
 
     def __init__(self, cloud, folder, name, **more):
-        self.cloud, self.name, self.port = cloud, name, lasting_port()
+        self.cloud, self.name = cloud, name
+        self.port, self.keeper = lasting_port()
         self.thing, self.device_name = f"gw-{name}", f"m-{name}"
         folder = folder / name
         folder.mkdir(parents=True)
