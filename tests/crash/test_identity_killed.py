@@ -3,11 +3,10 @@
 The runs of a method stand beside each other, each with a gateway of its own, against one cloud."""
 
 import concurrent.futures
-import os
 
 import pytest
 from house import wait_for
-from identity_house import METHODS, IdentityCloud, IdentityGateway, arrived, states
+from identity_house import METHODS, IdentityCloud, IdentityGateway, TokenDevice, arrived, states
 
 AT_ONCE = 16
 
@@ -117,6 +116,73 @@ def rotation_killed(cloud, folder, name, when, state, nth, whose="device"):
         gateway.kill()
 
 
+def refusal_killed(cloud, folder, name, when, state, nth):
+    """A device brings a wrong token, and the gateway is killed when it hears no: it asks again, and the right token comes in."""
+    gateway = IdentityGateway(cloud, folder, name)
+    liar = TokenDevice(gateway.port, gateway.device_name, "not its token")
+    device = None
+    try:
+        gateway.start(env=failpoint(when, state, nth))
+        gateway.wait_killed(f"{when} {state}")
+        gateway.start()
+        gateway.wait_state(gateway.device_name, "refused")
+        liar.close()
+        assert not liar.acked and not cloud.statuses(gateway.device_name)
+        device = gateway.device()
+        all_is_well(cloud, gateway, device)
+    finally:
+        liar.close()
+        if device:
+            device.close()
+        gateway.kill()
+
+
+def revocation_killed(cloud, folder, name, when, state, nth):
+    """AWS stops taking a device's certificate, and the gateway is killed when it notices."""
+    gateway = IdentityGateway(cloud, folder, name)
+    device = gateway.device()
+    try:
+        gateway.start(env=failpoint(when, state, nth))
+        former = gateway.wait_state(device.name)["certificate_id"]
+        device.say_acked()
+        cloud.iot.update_certificate(certificateId=former, newStatus="INACTIVE")
+        gateway.wait_killed(f"{when} {state}", device.say)
+        gateway.start()
+        gateway.wait_state(device.name, "revoked")
+        device.say_acked()  # taken in all the same: it waits
+        cloud.iot.update_certificate(certificateId=former, newStatus="ACTIVE")
+        gateway.ctl("provision", device.name, "--again")
+        all_is_well(cloud, gateway, device)
+    finally:
+        device.close()
+        gateway.kill()
+
+
+def decommissioning_killed(cloud, folder, name, when, state, nth):
+    """A device is decommissioned, and the gateway is killed on the way: it is gone in the end, or was never touched."""
+    gateway = IdentityGateway(cloud, folder, name)
+    device = gateway.device()
+    try:
+        gateway.start(env=failpoint(when, state, nth))
+        gateway.wait_state(device.name)
+        device.say_acked()
+        arrived(cloud, device)
+        gateway.ctl("revoke", device.name, check=False)
+        gateway.wait_killed(f"{when} {state}")
+        gateway.start()
+        if (when, state) == ("before", "decommissioning"):
+            all_is_well(cloud, gateway, device)
+            gateway.ctl("revoke", device.name)
+        gateway.wait_state(device.name, "gone")
+        row = gateway.identity(device.name)
+        assert not row["certificate_id"], row
+        wait_for("the device stays out", lambda: device.refusals)
+        assert gateway.ctl("ledger")["equation"]["holds"]
+    finally:
+        device.close()
+        gateway.kill()
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_a_gateway_killed_on_its_way_to_an_identity_has_one_certificate(tmp_path, method):
     run_all(tmp_path, method, steps(method), gateway_killed)
@@ -156,3 +222,9 @@ def test_a_gateway_killed_with_certificates_given_by_hand_takes_them_again(tmp_p
         device.close()
         gateway.kill()
         cloud.kill()
+
+
+@pytest.mark.parametrize("names,one", [(("refused",), refusal_killed), (("revoked",), revocation_killed),
+                                       (("decommissioning", "gone"), decommissioning_killed)])
+def test_a_gateway_killed_at_the_end_of_an_identity_goes_on_there(tmp_path, names, one):
+    run_all(tmp_path, "cvm", [(when, state, 1) for state in names for when in ("before", "after")], one)
