@@ -38,7 +38,7 @@ std::string help() {
          "\n"
          "  --json          print JSON (docs/sluicectl.md has the fields)\n"
          "  --socket PATH   control socket; default $SLUICE_SOCKET or /run/sluice/control.sock\n"
-         "  --config FILE   for check and config; default /etc/sluice/sluice.yaml\n"
+         "  --config FILE   for check, config and support-bundle; default /etc/sluice/sluice.yaml\n"
          "  --plain         top: one line a second (also when the output is no terminal)\n"
          "  --count N       top: end after N seconds\n"
          "\n"
