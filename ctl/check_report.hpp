@@ -11,6 +11,7 @@
 namespace sluice::ctl {
 
 class Client;
+struct Context;
 
 struct Finding {
   enum class Kind { pass, warn, fail, skip };
@@ -43,6 +44,10 @@ class CheckReport {
   }
   std::vector<Finding> findings_;
 };
+
+// All of it, and the words for a person.
+CheckReport make_check_report(Context& context);
+std::string check_text(const CheckReport& report);
 
 // Each looks at one side of the machine and adds its rows.
 void check_clock(CheckReport& report, const Clock& clock);

@@ -91,6 +91,13 @@ const std::vector<CommandRow>& command_table() {
       {"config schema", "", "every key, with its default", 0, 0, {}, run_config_schema},
       {"config show", "", "what runs now, defaults included", 0, 0, {"config"}, run_config_show},
       {"reload", "", "read the configuration file again", 0, 0, {}, run_reload},
+      {"support-bundle",
+       "[FILE]",
+       "all of that in one file, without keys, tokens and payloads, for who shall help",
+       0,
+       1,
+       {"config"},
+       run_support_bundle},
       {"version", "", "of sluicectl and of the running daemon", 0, 0, {}, run_version},
   };
   return kTable;

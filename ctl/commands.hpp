@@ -71,6 +71,7 @@ int run_config_check(Context& context);
 int run_config_schema(Context& context);
 int run_config_show(Context& context);
 int run_reload(Context& context);
+int run_support_bundle(Context& context);
 int run_top(Context& context);
 int run_version(Context& context);
 

@@ -9,6 +9,7 @@
 #include <exception>
 
 #include "commands.hpp"
+#include "core/core_dump.hpp"
 #include "exit_codes.hpp"
 
 namespace po = boost::program_options;
@@ -37,7 +38,7 @@ std::string help() {
          "\n"
          "  --json          print JSON (docs/sluicectl.md has the fields)\n"
          "  --socket PATH   control socket; default $SLUICE_SOCKET or /run/sluice/control.sock\n"
-         "  --config FILE   for check and config; default /etc/sluice/sluice.yaml\n"
+         "  --config FILE   for check, config and support-bundle; default /etc/sluice/sluice.yaml\n"
          "  --plain         top: one line a second (also when the output is no terminal)\n"
          "  --count N       top: end after N seconds\n"
          "\n"
@@ -112,6 +113,9 @@ int run(int argc, char** argv) {
   if (given.contains("product")) invocation.product = given["product"].as<std::string>();
   if (given.contains("token-file")) invocation.token_file = given["token-file"].as<std::string>();
 
+  // import and devices hold tokens for a moment.
+  if (const auto forbidden = forbid_core_dumps(); !forbidden)
+    fmt::print(stderr, "sluicectl: {}\n", forbidden.error().text);
   boost::asio::io_context loop;
   const auto clock = make_system_clock(loop);
   Client client(invocation.socket);

@@ -30,6 +30,7 @@ class Devices;
 namespace identity {
 class Credentials;
 class Identities;
+struct CredentialsSource;
 }  // namespace identity
 namespace ingest {
 class Ingest;
@@ -91,6 +92,7 @@ class App {
   void wire_identity();
   void start_identity();
   void add_identity_commands();
+  result<identity::CredentialsSource> credentials_source(const std::string& id) const;
   void provision(const nlohmann::json& args, std::function<void(result<nlohmann::json>)> reply);
   nlohmann::json devices() const;
   nlohmann::json status() const;

@@ -37,26 +37,32 @@ Error not_provisioned() {
 
 }  // namespace
 
+result<identity::CredentialsSource> App::credentials_source(const std::string& id) const {
+  identity::CredentialsSource source;
+  if (identities_) {
+    auto provisioned = identities_->credentials_source(id.empty() ? identity::Identities::gateway() : id);
+    if (!provisioned) return provisioned.error();
+    source = std::move(*provisioned);
+  } else if (id.empty() && !provisioned()) {
+    source.identity.thing = options_.thing;
+    source.identity.tls.files = options_.cloud.tls;
+  } else {
+    const auto owns = devices_->own_identities();
+    const auto own = std::ranges::find_if(owns, [&id](const auto& o) { return o.device == id; });
+    if (own == owns.end()) return Error{errc::not_found, fmt::format("`{}` has no certificate here", id)};
+    source.identity.thing = id;
+    source.identity.tls.files = own->tls;
+  }
+  // Fleet provisioning and a CA of our own tell no roots: those of the lanes count here, too.
+  auto& tls = source.identity.tls;
+  if (tls.ca_pem.empty() && tls.files.ca.empty()) tls.files.ca = options_.cloud.tls.ca;
+  return source;
+}
+
 void App::make_identity() {
   credentials_ = identity::make_credentials(
       credentials_options(options_), loop_, *clock_, *registry_,
-      [this](const std::string& id) -> result<identity::CredentialsSource> {
-        if (identities_)
-          return identities_->credentials_source(id.empty() ? identity::Identities::gateway() : id);
-        identity::CredentialsSource source;
-        if (id.empty() && !provisioned()) {
-          source.identity.thing = options_.thing;
-          source.identity.tls.files = options_.cloud.tls;
-          return source;
-        }
-        const auto owns = devices_->own_identities();
-        const auto own = std::ranges::find_if(owns, [&id](const auto& o) { return o.device == id; });
-        if (own == owns.end()) return Error{errc::not_found, fmt::format("`{}` has no certificate here", id)};
-        source.identity.thing = id;
-        source.identity.tls.files = own->tls;
-        return source;
-      },
-      log_.named("credentials"));
+      [this](const std::string& id) { return credentials_source(id); }, log_.named("credentials"));
   if (!provisioned()) return;
   identity::Doors doors;
   doors.talk = uplink::make_cloud_talks([this] { return options_.cloud; }, *clock_,

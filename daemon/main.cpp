@@ -8,6 +8,7 @@
 
 #include "app.hpp"
 #include "config/config.hpp"
+#include "core/core_dump.hpp"
 
 namespace po = boost::program_options;
 
@@ -44,6 +45,8 @@ int run(int argc, char** argv) {
     fmt::print("{}\n", sluice::version_text());
     return 0;
   }
+  if (const auto forbidden = sluice::forbid_core_dumps(); !forbidden)
+    fmt::print(stderr, "sluiced: {}\n", forbidden.error().text);
   const std::string file = given["config"].as<std::string>();
   auto loaded = sluice::config::load_config(file);
   if (loaded.has_error()) {

@@ -39,6 +39,8 @@ struct CloudOptions {
   std::string control, cvm, credentials;
   double cvm_rate = 0;  // requests per second that the CVM's usage plan allows; 0: no limit
   bool rotate = false;  // a registered device that asks the CVM again gets another certificate
+  bool listed =
+      false;  // JITR: devices of the table only, one certificate each; otherwise whom the CA vouches for
   QuotaOptions quotas;
   std::vector<RegionOptions> regions = {RegionOptions{}};
   std::string account = "123456789012";

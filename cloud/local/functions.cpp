@@ -19,9 +19,9 @@ Functions make_functions(LocalIotControl& iot, lambda::DeviceTable& table, Clock
   vending.reissue = reissue;
   // Handlers are copied into std::function, and the vending one holds a mutex.
   const auto cvm = std::make_shared<lambda::cvm::CvmHandler>(iot, table, vending, now, log.named("cvm"));
-  // The authority alone vouches for its devices: a laptop's own CA has no table.
   const auto jitr = std::make_shared<lambda::jitr::JitrHandler>(
-      iot, nullptr, lambda::jitr::Settings{.policy = options.policy}, now, log.named("jitr"));
+      iot, options.listed ? &table : nullptr,
+      lambda::jitr::Settings{.policy = options.policy, .reissue = reissue}, now, log.named("jitr"));
   const auto hook = std::make_shared<lambda::fleet_hook::FleetHookHandler>(
       iot, table, lambda::fleet_hook::Settings{.region = iot.scope().region, .reissue = reissue}, now,
       log.named("fleet-hook"));

@@ -17,9 +17,10 @@ struct Functions {
 };
 
 struct FunctionOptions {
-  std::string policy = "default";              // that devices get
-  std::string role_alias = "gateway";          // that the CVM names, if the registry has it
-  bool rotate = false;                         // a registered device that asks again gets another certificate
+  std::string policy = "default";      // that devices get
+  std::string role_alias = "gateway";  // that the CVM names, if the registry has it
+  bool rotate = false;                 // a registered device that asks again gets another certificate
+  bool listed = false;                 // JITR activates devices of the table only, one certificate each
   std::map<std::string, std::string> regions;  // other regions → URL of their CVM
 };
 

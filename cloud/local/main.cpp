@@ -58,6 +58,9 @@ po::options_description options_table() {
       "requests per second that its usage plan allows; 0: no limit");
   add("reissue", po::value<std::string>()->default_value("refuse"),
       "refuse or rotate: a registered device asks the CVM again");
+  add("jitr", po::value<std::string>()->default_value("any"),
+      "any: its function activates whom the CA vouches for; listed: devices of the table, one certificate "
+      "each");
   add("credentials", po::value<std::string>()->default_value(""), "HTTPS: credentials provider");
   add("admin", po::value<std::string>()->default_value(""),
       "HTTP for status, faults and commands, loopback only");
@@ -205,12 +208,15 @@ int run(const po::variables_map& given, const std::string& directory, boost::asi
   options.account = given["account"].as<std::string>();
   options.seed = given["seed"].as<std::uint64_t>();
   const auto quotas = given["quotas"].as<std::string>(), format = given["log-format"].as<std::string>(),
-             file = given["log"].as<std::string>(), reissue = given["reissue"].as<std::string>();
+             file = given["log"].as<std::string>(), reissue = given["reissue"].as<std::string>(),
+             jitr = given["jitr"].as<std::string>();
   if (quotas != "aws" && quotas != "off") return fail(kUsage, "--quotas is aws or off");
   if (reissue != "refuse" && reissue != "rotate") return fail(kUsage, "--reissue is refuse or rotate");
+  if (jitr != "any" && jitr != "listed") return fail(kUsage, "--jitr is any or listed");
   if (format != "full" && format != "ids" && format != "none")
     return fail(kUsage, "--log-format is full, ids or none");
   options.rotate = reissue == "rotate";
+  options.listed = jitr == "listed";
   options.quotas.on = quotas == "aws";
   options.log_format = format == "ids" ? cloud::LogFormat::ids : cloud::LogFormat::full;
   if (format == "none" || file == "none") options.log_format = cloud::LogFormat::none;

@@ -64,6 +64,7 @@ RegionServices::RegionServices(Surroundings around, const KeyAndCertificate& aut
 void RegionServices::meet(const std::map<std::string, std::string>& cvm_urls) {
   FunctionOptions options;
   options.rotate = around_.options.rotate;
+  options.listed = around_.options.listed;
   options.regions = cvm_urls;
   functions_ = make_functions(iot_, around_.devices, around_.clock, options, root_ca_, around_.log);
 }
@@ -103,6 +104,8 @@ HttpAnswer RegionServices::guarded(const std::string& service, Handler handler, 
   } else {
     answer = (this->*handler)(request);
   }
+  if (answer.status == 429)
+    around_.log.named(service).info("{} {} from {}: 429", request.method, request.path(), request.address);
   answer.delay += trouble.delay;
   answer.lost = trouble.lost;
   return answer;
