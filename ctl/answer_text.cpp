@@ -68,7 +68,10 @@ std::string identities_in_words(const Json& status) {
     text += fmt::format("{}{} {}", text.empty() ? "" : ", ",
                         in_words(count.is_number() ? count.get<std::uint64_t>() : 0), printable(state));
   }
-  return text.empty() ? text : fmt::format("{}, by {}", text, text_of(identity, "method"));
+  const auto own = text_of(object_of(identity, "gateway"), "state");
+  if (own.empty() && text.empty()) return {};
+  return fmt::format("gateway {}, devices: {}, by {}", own.empty() ? "none" : own,
+                     text.empty() ? "none" : text, text_of(identity, "method"));
 }
 
 std::string status_text(const Json& status) {

@@ -90,7 +90,7 @@ void check_adapters(const Options& options, std::vector<config::Problem>& proble
 // The words for a person; pure, so that tests read them.
 // One line each, `part: text`; the same trouble of many parts once.
 std::vector<std::string> troubles_in_words(const nlohmann::json& status);
-// "4 active, 1 requested, by cvm"; empty when certificates are given by hand.
+// "gateway active, devices: 4 active, 1 requested, by cvm"; empty when certificates are given by hand.
 std::string identities_in_words(const nlohmann::json& status);
 std::string status_text(const nlohmann::json& status);
 std::string queue_text(const nlohmann::json& queue);

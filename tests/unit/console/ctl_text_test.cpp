@@ -139,7 +139,10 @@ TEST(TopView, SumsManyDevicesByTheirProductAndWhoBringsThem) {
                        {"adapter", "bus-1"},
                        {"readings", 2 * readings}});
     return TopView::Sample{{{"totals", json::object()},
-                            {"identity", {{"method", "cvm"}, {"counts", {{"active", 4}, {"requested", 1}}}}}},
+                            {"identity",
+                             {{"method", "cvm"},
+                              {"gateway", {{"state", "active"}}},
+                              {"counts", {{"active", 4}, {"requested", 1}}}}}},
                            {{"equation", {{"holds", true}}}},
                            std::move(devices),
                            at};
@@ -149,7 +152,9 @@ TEST(TopView, SumsManyDevicesByTheirProductAndWhoBringsThem) {
   const auto screen = view.screen(80);
   EXPECT_NE(screen.find("meter    bus-1         1          1  20/s        20"), std::string::npos) << screen;
   EXPECT_NE(screen.find("sensor   itself        9          8  90/s        90"), std::string::npos) << screen;
-  EXPECT_NE(screen.find("identities 4 active, 1 requested, by cvm"), std::string::npos) << screen;
+  EXPECT_NE(screen.find("identities gateway active, devices: 4 active, 1 requested, by cvm"),
+            std::string::npos)
+      << screen;
   EXPECT_EQ(screen.find("s1"), std::string::npos) << screen;
 }
 
