@@ -38,3 +38,8 @@ class Simulator(Program):
         self.control("report")
         wait_for("the device reports", lambda: self.text().count("report:") > before)
         return self.text().split("report:")[-1].strip()
+
+
+def section(device, **more):
+    """The adapter's part of a configuration."""
+    return {"kind": "smp", "name": device, "product": "sensor", "device": device, **more}
