@@ -11,6 +11,7 @@ from smp import header as smphdr
 from smp import image_management as img
 from smp import os_management as osm
 from smp import packet
+from smpclient.mcuboot import IMAGE_TLV, ImageInfo
 
 CLASSES = {
     (smphdr.GroupId.OS_MANAGEMENT, 0): osm.EchoWriteRequest,
@@ -21,6 +22,11 @@ CLASSES = {
     (smphdr.GroupId.IMAGE_MANAGEMENT, 1): img.ImageUploadWriteRequest,
     (smphdr.GroupId.IMAGE_MANAGEMENT, 5): img.ImageEraseRequest,
 }
+
+
+def hash_of(path):
+    """By smpclient's own reader of MCUboot images."""
+    return ImageInfo.load_file(str(path)).get_tlv(IMAGE_TLV.SHA256).value
 
 
 class Image:

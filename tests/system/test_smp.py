@@ -11,8 +11,8 @@ from house import BUILD, Program, wait_for
 from smp import image_management as img
 from smp import os_management as osm
 from smp import packet
-from smp_device import hash_of, make_image
-from smp_peer import PythonDevice
+from smp_device import make_image
+from smp_peer import PythonDevice, hash_of
 from smpclient import SMPClient
 from smpclient.generics import error, success
 from smpclient.requests.image_management import ImageErase, ImageStatesRead, ImageStatesWrite

@@ -8,7 +8,8 @@ import subprocess
 
 import pytest
 from house import BUILD, SLUICECTL, wait_for
-from smp_device import hash_of, make_image, section
+from smp_device import make_image, section
+from smp_peer import hash_of
 from smpclient import SMPClient
 from smpclient.generics import success
 from smpclient.requests.image_management import ImageStatesWrite
