@@ -221,16 +221,16 @@ TEST_F(SerialLine, IsNotReadWhileTheDaemonHasNoRoomAndWhatWasReadIsHeld) {
 TEST_F(SerialLine, HoldsNoMoreThanItMayAndRefusesTheRest) {
   gateway.acks_at_once = false;
   gateway.most_open = 0;
-  start({{"nack", "N"}});
-  for (int n = 0; n < 1900; ++n) line.say("1\n");
-  ASSERT_TRUE(sent("N\nN\n"));
-  settle();
+  start({{"format", "codec"},
+         {"codec", SLUICE_TEST_CODECS "/good.so"},
+         {"devices", {{{"id", "m"}, {"address", "7"}}}}});
+  line.say("*\n*\n*\n*\n*\n*\n*\n*\n");  // 256 readings each
+  ASSERT_TRUE(sent("no\n"));
   const auto refused = gateway.counters["refused_frames"];
-  EXPECT_GT(refused, 100U);
-  gateway.most_open = 2000;
+  EXPECT_GT(refused, 256U);
+  gateway.most_open = 4096;
   gateway.make_room();
-  settle();
-  EXPECT_EQ(gateway.published.size() + refused, 1900U);
+  EXPECT_EQ(gateway.published.size() + refused, 8 * 256U);
 }
 
 TEST_F(SerialLine, HalfAFrameIsNotGivenUpWhileTheLineIsNotRead) {
