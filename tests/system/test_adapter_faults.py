@@ -112,8 +112,10 @@ def scripted(mode, limits=None, **more):
     return {"kind": "scripted", "name": mode, "product": "sensor", "mode": mode, **({"limits": limits} if limits else {}), **more}
 
 
-def test_adapters_that_hang_flood_leak_lie_or_end_are_contained(floor):
+def test_adapters_that_hang_flood_leak_lie_or_end_are_contained(floor, sensor):
+    line = sensor("--rate", "20", "--once", name="usb3")
     house = floor(
+        serial("codec", line.link, format="codec", codec=str(BUILD / "tests" / "codecs" / "bad_hang.so"), address={}, ack=""),
         scripted("hang"), scripted("deaf"), scripted("crash"), scripted("exit", code=70), scripted("chat"), scripted("lie", count=1000),
         scripted("leak", limits={"memory": "64MiB"}), scripted("flood", limits={"publishes_per_second": 200}), scripted("stubborn"))
     began = house.shown()
@@ -133,7 +135,8 @@ def test_adapters_that_hang_flood_leak_lie_or_end_are_contained(floor):
         assert any(trouble["part"].endswith(name) for trouble in house.gate.ctl("status")["troubles"])
     wait_said("deaf", "not ready within 15 s")
     wait_said("hang", "its connection has ended: nothing came")
-    for name in ("deaf", "hang"):
+    wait_said("codec", "its connection has ended: nothing came")
+    for name in ("deaf", "hang", "codec"):
         wait_for(f"{name} was started again", lambda: house.shown()[name]["starts"] >= 2)
     now = house.shown()
     assert house.gate.text().count("adapter chat: line") < 1000
