@@ -13,6 +13,7 @@ using adapter::yes;
 
 constexpr Duration kNoiseWatch = std::chrono::seconds(5);
 constexpr std::uint64_t kNoiseBytes = 64;
+constexpr std::size_t kMostHeld = 128 * 1024;
 
 std::string filled(std::string text, std::string_view what, std::string_view with) {
   for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size()))
@@ -81,7 +82,7 @@ SerialDriver::SerialDriver(Settings settings, std::size_t most_devices, adapter:
 SerialDriver::~SerialDriver() { *alive_ = false; }
 
 void SerialDriver::start() {
-  gateway_.on_room([this] { port_.pause(false); });
+  gateway_.on_room([this] { offer_held(); });
   for (auto& [address, unit] : units_) attach(unit);
   port_.start();
   watch_noise();
@@ -100,6 +101,7 @@ void SerialDriver::opened() {
   gateway_.log(6, settings_.port.path + ": open");
   gateway_.health("ok", "");
   noisy_ = false;
+  count();
   if (settings_.polls && !stopping_) poller_.start();
 }
 
@@ -116,7 +118,15 @@ void SerialDriver::closed(const std::string& why) {
 void SerialDriver::bytes(std::string_view got) {
   framing_->feed(got, [this](std::string_view whole) { frame(whole); });
   count();
-  gap_.start(settings_.gap, [this] { framing_->silence([this](std::string_view whole) { frame(whole); }); });
+  wait_gap();
+}
+
+// What waits to be read, or came while we did not look, is no silence of the device.
+void SerialDriver::wait_gap() {
+  gap_.start(settings_.gap, [this] {
+    if (port_.waits()) return wait_gap();
+    framing_->silence([this](std::string_view whole) { frame(whole); });
+  });
 }
 
 void SerialDriver::frame(std::string_view whole) {
@@ -142,23 +152,42 @@ void SerialDriver::frame(std::string_view whole) {
       settled(open, false);
       continue;
     }
-    publish(open, *unit, reading);
+    auto topic = filled(unit->settings.topic, "{device}", unit->settings.id);
+    if (!reading.topic.empty()) topic += "/" + reading.topic;
+    Said said{open, unit->settings.id, std::move(topic), reading.payload};
+    if (!held_.empty() || !offer(said)) hold(std::move(said));
   }
 }
 
-void SerialDriver::publish(const std::shared_ptr<Open>& open, Unit& unit, const Reading& reading) {
-  auto topic = filled(unit.settings.topic, "{device}", unit.settings.id);
-  if (!reading.topic.empty()) topic += "/" + reading.topic;
-  const bool taken = gateway_.publish(unit.settings.id, topic, reading.payload,
-                                      [this, alive = alive_, open](const adapter::Published& published) {
-                                        if (!*alive) return;
-                                        if (!published.on_disk) ++refused_;
-                                        settled(open, published.on_disk);
-                                      });
-  if (taken) return;
-  // No room: the line is not read until there is, and the device must say it again.
+bool SerialDriver::offer(const Said& said) {
+  return gateway_.publish(said.device, said.topic, said.payload,
+                          [this, alive = alive_, open = said.open](const adapter::Published& published) {
+                            if (!*alive) return;
+                            if (!published.on_disk) ++refused_;
+                            settled(open, published.on_disk);
+                          });
+}
+
+// The line is not read until there is room; of what has been read already, the device must say again what is
+// too much.
+void SerialDriver::hold(Said said) {
   port_.pause(true);
-  settled(open, false);
+  if (held_bytes_ + said.size() > kMostHeld) {
+    ++refused_;
+    return settled(said.open, false);
+  }
+  held_bytes_ += said.size();
+  held_.push_back(std::move(said));
+}
+
+void SerialDriver::offer_held() {
+  while (!held_.empty()) {
+    auto said = std::move(held_.front());
+    held_.pop_front();
+    if (!offer(said)) return held_.push_front(std::move(said));
+    held_bytes_ -= said.size();
+  }
+  if (!stopping_) port_.pause(false);
 }
 
 void SerialDriver::settled(const std::shared_ptr<Open>& open, bool taken) {

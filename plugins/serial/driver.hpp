@@ -5,6 +5,7 @@
 //    └──── Framing::encode ◀──── Dialect::ack ◀───────────────┘
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -49,9 +50,19 @@ class SerialDriver final : public adapter::Driver {
     bool taken = true;
   };
 
+  // One of them, for the daemon.
+  struct Said {
+    std::shared_ptr<Open> open;
+    std::string device, topic, payload;
+    std::size_t size() const { return sizeof(Said) + device.size() + topic.size() + payload.size(); }
+  };
+
   void bytes(std::string_view bytes);
+  void wait_gap();
   void frame(std::string_view frame);
-  void publish(const std::shared_ptr<Open>& open, Unit& unit, const Reading& reading);
+  bool offer(const Said& said);
+  void hold(Said said);
+  void offer_held();
   void settled(const std::shared_ptr<Open>& open, bool taken);
   void send(const Dialect::Frames& frames, std::function<void(bool)> done = {});
   Unit* unit_of(const std::string& address);
@@ -74,7 +85,9 @@ class SerialDriver final : public adapter::Driver {
   std::map<std::string, Unit> units_;                          // by address
   std::map<std::string, std::string, std::less<>> addresses_;  // by id
   std::uint64_t unknown_ = 0, refused_ = 0, frames_seen_ = 0, bytes_seen_ = 0;
-  std::size_t open_ = 0;  // readings without their PUBACK
+  std::size_t open_ = 0;   // readings without their PUBACK
+  std::deque<Said> held_;  // read, and the daemon had no room: while there are any the line is not read
+  std::size_t held_bytes_ = 0;
   bool stopping_ = false, noisy_ = false;
   std::function<void()> stopped_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -90,6 +90,11 @@ void Port::pause(bool on) {
   if (port_.is_open()) read();
 }
 
+bool Port::waits() {
+  int bytes = 0;
+  return port_.is_open() && (paused_ || (::ioctl(port_.native_handle(), FIONREAD, &bytes) == 0 && bytes > 0));
+}
+
 void Port::read() {
   if (reading_ || paused_) return;
   reading_ = true;

@@ -41,6 +41,8 @@ class Port {
   bool write(std::string bytes, std::function<void(bool)> done = {});
   // Nothing is read for a while: the device is held by flow control, or by the kernel's buffer.
   void pause(bool on);
+  // Not all that has come was read.
+  bool waits();
   std::uint64_t bytes_in = 0, bytes_out = 0, opens = 0, write_timeouts = 0;
   std::uint64_t marked() const { return marks_.errors; }
 

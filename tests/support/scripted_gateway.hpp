@@ -48,6 +48,10 @@ class ScriptedGateway final : public Gateway {
     --open_;
     const auto done = std::exchange(published[n].done, nullptr);
     if (done) done({on_disk, static_cast<std::uint8_t>(on_disk ? 0 : 0x97), {}});
+    make_room();
+  }
+  // Says that there is room, when there is.
+  void make_room() {
     if (room_ && open_ < most_open) room_();
   }
   std::size_t unacknowledged() const override { return open_; }

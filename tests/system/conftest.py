@@ -66,3 +66,18 @@ def simulator(tmp_path):
     yield make
     for device in made:
         device.kill()
+
+
+@pytest.fixture
+def sensor(tmp_path):
+    """Makes simulated serial sensors, each on a line of its own."""
+    from serial_sensor import Sensor
+    made = []
+
+    def make(*options, name="usb", devices=("serial-1",)):
+        made.append(Sensor(tmp_path, name, *options, devices=devices))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.kill()

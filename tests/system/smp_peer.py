@@ -4,6 +4,7 @@ understand, and the other way round. Two slots, test and confirm, as far as an u
 
 import hashlib
 import os
+import random
 import threading
 import tty
 
@@ -11,6 +12,7 @@ from smp import header as smphdr
 from smp import image_management as img
 from smp import os_management as osm
 from smp import packet
+from smpclient.mcuboot import IMAGE_TLV, ImageInfo
 
 CLASSES = {
     (smphdr.GroupId.OS_MANAGEMENT, 0): osm.EchoWriteRequest,
@@ -23,6 +25,11 @@ CLASSES = {
 }
 
 
+def hash_of(path):
+    """By smpclient's own reader of MCUboot images."""
+    return ImageInfo.load_file(str(path)).get_tlv(IMAGE_TLV.SHA256).value
+
+
 class Image:
     """What a slot holds; the hash is the TLV at the end of the simulator's images."""
 
@@ -32,12 +39,15 @@ class Image:
 
 
 class PythonDevice:
-    def __init__(self, factory):
+    """`drop`: the share of lines that are lost, both ways."""
+
+    def __init__(self, factory, drop=0.0):
         master, slave = os.openpty()
         tty.setraw(slave)
         self.master, self.slave, self.path = master, slave, os.ttyname(slave)
         self.running, self.second, self.pending, self.trial = Image(factory), None, False, False
         self.upload, self.seen, self.refusals, self.resets = None, [], [], 0
+        self.drop, self.chance, self.dropped = drop, random.Random(1), 0
         self.thread = threading.Thread(target=self.serve, daemon=True)
         self.thread.start()
 
@@ -50,6 +60,8 @@ class PythonDevice:
                 return
             while b"\n" in buffer:
                 line, buffer = buffer.split(b"\n", 1)
+                if self.loses():
+                    continue
                 if line.startswith(packet.START_DELIMITER):
                     decoder = packet.decode()
                     next(decoder)
@@ -61,6 +73,14 @@ class PythonDevice:
                 except StopIteration as whole:
                     decoder = None
                     self.answer(whole.value)
+                except Exception as error:  # a line is missing
+                    decoder = None
+                    self.refusals.append((line, error))
+
+    def loses(self):
+        lost = self.chance.random() < self.drop
+        self.dropped += lost
+        return lost
 
     def answer(self, frame):
         try:
@@ -75,7 +95,7 @@ class PythonDevice:
         self.seen.append(request)
         reply = bytearray(self.reply(request, {"version": header.version, "sequence": header.sequence}).BYTES)
         reply[0] = (reply[0] & ~7) | (header.op + 1)  # the library's answer to a state write says that it answers a read
-        os.write(self.master, b"".join(packet.encode(bytes(reply))))
+        os.write(self.master, b"".join(line for line in packet.encode(bytes(reply)) if not self.loses()))
         if isinstance(request, osm.ResetWriteRequest):
             self.boot()
 

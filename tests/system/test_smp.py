@@ -5,15 +5,17 @@ import json
 import pathlib
 import subprocess
 import sys
+from contextlib import asynccontextmanager
 
 import pytest
 from house import BUILD, Program, wait_for
 from smp import image_management as img
 from smp import os_management as osm
 from smp import packet
-from smp_device import hash_of, make_image
-from smp_peer import PythonDevice
+from smp_device import make_image
+from smp_peer import PythonDevice, hash_of
 from smpclient import SMPClient
+from smpclient.exceptions import SMPClientException
 from smpclient.generics import error, success
 from smpclient.requests.image_management import ImageErase, ImageStatesRead, ImageStatesWrite
 from smpclient.requests.os_management import BootloaderInformationRead, EchoWrite, MCUMgrParametersRead, ResetWrite
@@ -25,8 +27,8 @@ SMPMGR = pathlib.Path(sys.executable).parent / "smpmgr"
 
 
 @pytest.fixture
-def python_device(tmp_path):
-    device = PythonDevice(make_image(tmp_path, "1.0.0", 20000).read_bytes())
+def python_device(tmp_path, request):
+    device = PythonDevice(make_image(tmp_path, "1.0.0", 20000).read_bytes(), drop=getattr(request, "param", 0.0))
     yield device
     device.close()
 
@@ -161,6 +163,61 @@ def test_half_a_megabyte_arrives_over_a_pty_that_loses_a_twentieth_of_its_lines(
     assert "slot0=2.0.0,active,confirmed" in device.report()
     with capsys.disabled():
         print(f"\nRESULT smp-upload-512KiB-5%-lost {steps['send']['seconds']:.1f} s, {steps['send']['timeouts']} time-outs")
+
+
+@pytest.mark.parametrize("python_device", [0.05], indirect=True)
+def test_half_a_megabyte_arrives_at_a_device_of_others_that_loses_a_twentieth_of_its_lines(python_device, tmp_path):
+    image = make_image(tmp_path, "2.0.0", 512 * 1024, seed=3)
+    steps = update("--port", python_device.path, "--file", image, "--reply-ms", 300, "--least-reply-ms", 20, "probe", "send", "verify")
+    assert steps["send"]["timeouts"] > 100 and python_device.dropped > 100
+    assert python_device.second.file == image.read_bytes()
+
+
+@asynccontextmanager
+async def connected(device, way):
+    if way == "line":
+        async with SMPClient(SMPSerialTransport(), str(device.link)) as client:
+            yield client
+        return
+    transport = SMPUDPTransport()
+    await transport.connect("127.0.0.1", 5, port=device.udp_port)
+    yield SMPClient(transport, "127.0.0.1")
+    await transport.disconnect()
+
+
+# On a line smpclient waits long for each that is lost: there are as many of them in less.
+@pytest.mark.parametrize("way, size, options", [("udp", 512 * 1024, ["--udp", "0", "--buffer-size", "2048"]), ("line", 32 * 1024, [])])
+def test_smpclient_resumes_at_our_simulator_that_loses_a_twentieth_of_what_comes_and_goes(simulator, tmp_path, way, size, options):
+    device = simulator("--version", "1.0.0", "--fault", "drop=0.05", *options)
+    path = make_image(tmp_path, "2.0.0", size, seed=3)
+    image = path.read_bytes()
+
+    async def send(offset, resumed):
+        """Its upload ends with the first answer that is lost; the next one asks the device where it is."""
+        async with connected(device, way) as client:
+            while offset != len(image):
+                try:
+                    async for at in client.upload(image, first_timeout_s=0.2, subsequent_timeout_s=0.2):
+                        assert at >= offset, "the device never goes back"
+                        offset = at
+                except TimeoutError:
+                    resumed += 1
+                except SMPClientException:  # the late answer to another question: on a way that is empty
+                    return offset, resumed + 1
+        return offset, resumed
+
+    offset, resumed = 0, 0
+    while offset != len(image):
+        offset, resumed = asyncio.run(send(offset, resumed))
+    assert resumed > 10
+    device.control("drop=0")
+    assert "uploads=1 " in device.report(), "the slot was erased once"
+
+    async def listed():
+        async with connected(device, way) as client:
+            return await client.request(ImageStatesRead())
+
+    assert hash_of(path) in [state.hash for state in asyncio.run(listed()).images]
 
 
 def test_an_upload_goes_on_after_our_side_was_killed(simulator, tmp_path):

@@ -18,7 +18,8 @@ from house import BUILD, Program, wait_for
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
-from smp_device import hash_of, make_image
+from smp_device import make_image
+from smp_peer import hash_of
 
 ADAPTER = BUILD / "adapters" / "smp"
 

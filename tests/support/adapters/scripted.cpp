@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -93,8 +94,10 @@ class Scripted final : public Driver {
   }
 
   bool publish(const std::string& id, unsigned i) {
+    auto payload = std::to_string(i);
+    payload.resize(std::max(payload.size(), own_.value("size", std::size_t{0})), ' ');
     return house_.gateway.publish(
-        id, own_.value("topic", "d/" + id + "/temp"), std::to_string(i), [this](const Published& published) {
+        id, own_.value("topic", "d/" + id + "/temp"), payload, [this](const Published& published) {
           house_.gateway.counter(published.on_disk ? "acked" : "nacked",
                                  published.on_disk ? ++acked_ : ++nacked_);
           if (!published.on_disk)
@@ -199,6 +202,7 @@ int main(int argc, char** argv) {
                          {{"mode", {{"type", "string"}}},
                           {"code", {{"type", "integer"}}},
                           {"count", {{"type", "integer"}}},
+                          {"size", {{"type", "integer"}, {"minimum", 0}, {"maximum", 65536}}},
                           {"token", {{"type", "string"}}},
                           {"topic", {{"type", "string"}}},
                           {"answer", {{"type", "string"}}},

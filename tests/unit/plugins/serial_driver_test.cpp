@@ -141,6 +141,7 @@ TEST_F(SerialLine, F21WaitsForALineThatIsNotThereYet) {
   EXPECT_EQ(gateway.log_lines.size(), said);  // said once
   line.plug();
   ASSERT_TRUE(wait_until([&] { return gateway.state == "ok"; }, 100ms));
+  EXPECT_EQ(gateway.counters["opens"], 1U);  // before anything comes
 }
 
 TEST_F(SerialLine, F21SaysThatTheRateMayBeWrong) {
@@ -200,18 +201,52 @@ TEST_F(SerialLine, F21FlowThatStopsNeverBlocksTheLoop) {
                           [](const auto& each) { return each.find("takes no bytes") != std::string::npos; }));
 }
 
-TEST_F(SerialLine, IsNotReadWhileTheDaemonHasNoRoom) {
+TEST_F(SerialLine, IsNotReadWhileTheDaemonHasNoRoomAndWhatWasReadIsHeld) {
   gateway.acks_at_once = false;
   gateway.most_open = 2;
   start({{"ack", "A"}, {"nack", "N"}});
-  line.say("1\n2\n3\n");
-  ASSERT_TRUE(sent("N\n"));  // the third: say it again
-  line.say("4\n");
+  line.say("1\n2\n3\n4\n");
+  ASSERT_TRUE(published(2));
+  line.say("5\n");
   settle();
   EXPECT_EQ(gateway.published.size(), 2U);
-  gateway.ack(0);
-  ASSERT_TRUE(published(3));
-  EXPECT_EQ(gateway.published[2].payload, "4");
+  for (std::size_t n = 0; n < 5; ++n) {
+    ASSERT_TRUE(published(n + 1)) << n;
+    EXPECT_EQ(gateway.published[n].payload, std::to_string(n + 1));
+    gateway.ack(n);
+  }
+  ASSERT_TRUE(sent("A\nA\nA\nA\nA\n"));
+}
+
+TEST_F(SerialLine, HoldsNoMoreThanItMayAndRefusesTheRest) {
+  gateway.acks_at_once = false;
+  gateway.most_open = 0;
+  start({{"format", "codec"},
+         {"codec", SLUICE_TEST_CODECS "/good.so"},
+         {"devices", {{{"id", "m"}, {"address", "7"}}}}});
+  line.say("*\n*\n*\n*\n*\n*\n*\n*\n");  // 256 readings each
+  ASSERT_TRUE(sent("no\n"));
+  const auto refused = gateway.counters["refused_frames"];
+  EXPECT_GT(refused, 256U);
+  gateway.most_open = 4096;
+  gateway.make_room();
+  EXPECT_EQ(gateway.published.size() + refused, 8 * 256U);
+}
+
+TEST_F(SerialLine, HalfAFrameIsNotGivenUpWhileTheLineIsNotRead) {
+  gateway.acks_at_once = false;
+  gateway.most_open = 1;
+  start({{"gap", 20}});
+  line.say("1\n2\nhal");
+  ASSERT_TRUE(published(1));
+  line.say("f\n");
+  clock.advance(1s);
+  settle();
+  for (std::size_t n = 0; n < 2; ++n) {
+    gateway.ack(n);
+    ASSERT_TRUE(published(n + 2));
+  }
+  EXPECT_EQ(gateway.published[2].payload, "half");
 }
 
 TEST_F(SerialLine, AsksEachDeviceAndTakesItsAnswer) {

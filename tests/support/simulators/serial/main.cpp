@@ -37,7 +37,7 @@ serial::FramingOptions framing_of(const std::string& framing, const std::string&
 
 int run(int argc, char** argv) {
   simulators::SensorOptions options;
-  std::string link, framing, crc, log;
+  std::string link, framing, crc, log, sent;
   double unplug_every = 0, unplugged_for = 0, patience = 0;
   bool once = false;
   po::options_description described("sluice-serial-sensor --link PATH");
@@ -50,11 +50,15 @@ int run(int argc, char** argv) {
       "corrupt", po::value(&options.corrupt)->default_value(0),
       "share of the bytes that are broken, both ways")("halves", po::value(&options.halves)->default_value(0),
                                                        "share of the frames that break off")(
+      "burst", po::value(&options.burst)->default_value(1), "bytes that are broken in a row, in the mean")(
+      "baud", po::value(&options.baud)->default_value(0),
+      "who listens at another rate hears noise; 0: any rate")(
       "unplug-every", po::value(&unplug_every)->default_value(0), "seconds; comes back as another device")(
       "unplugged-for", po::value(&unplugged_for)->default_value(0.5), "seconds")(
       "patience", po::value(&patience)->default_value(0.5), "seconds until a reading is sent again")(
       "count", po::value(&options.count)->default_value(0), "readings of each device; 0: for ever")(
       "log", po::value(&log)->default_value(""), "file for what was acknowledged: device and seq")(
+      "sent", po::value(&sent)->default_value(""), "file for what left: device, seq, whole or harmed")(
       "seed", po::value(&options.seed)->default_value(1), "of the chance")("help", "");
   po::variables_map given;
   po::store(po::parse_command_line(argc, argv, described), given);
@@ -65,6 +69,7 @@ int run(int argc, char** argv) {
   po::notify(given);
   options.link = link;
   options.log = log;
+  options.sent = sent;
   options.framing = framing_of(framing, crc);
   options.waits_for_ack = !once;
   options.unplug_every = seconds(unplug_every);

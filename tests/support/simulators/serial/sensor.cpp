@@ -11,6 +11,8 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "uart.hpp"
+
 namespace sluice::simulators {
 namespace {
 
@@ -31,6 +33,7 @@ Sensor::Sensor(boost::asio::io_context& loop, Clock& clock, SensorOptions option
   framing_ = std::move(*made);
   for (const auto& id : options_.devices) devices_.push_back({.id = id});
   if (!options_.log.empty()) log_.open(options_.log, std::ios::app);
+  if (!options_.sent.empty()) sent_log_.open(options_.sent, std::ios::app);
 }
 
 void Sensor::start() {
@@ -79,7 +82,9 @@ void Sensor::read() {
   master_.async_read_some(boost::asio::buffer(buffer_),
                           [this](const boost::system::error_code& ec, std::size_t size) {
                             if (ec) return;
-                            const auto bytes = harmed({buffer_, size});
+                            auto bytes = harmed({buffer_, size});
+                            if (options_.baud != 0)
+                              bytes = heard(bytes, rate_of(master_.native_handle()), options_.baud);
                             framing_->feed(bytes, [this](std::string_view frame) { hear(frame); });
                             read();
                           });
@@ -89,12 +94,21 @@ void Sensor::read() {
 std::string Sensor::harmed(std::string bytes) {
   if (options_.corrupt > 0) {
     for (auto& byte : bytes) {
-      if (chance() >= options_.corrupt) continue;
+      if (!breaks()) continue;
       byte = static_cast<char>(random_());
       ++corrupted;
     }
   }
   return bytes;
+}
+
+// Bursts begin as often as it takes for the share of all bytes.
+bool Sensor::breaks() {
+  if (options_.burst <= 1) return chance() < options_.corrupt;
+  const double turns =
+      in_burst_ ? 1 / options_.burst : options_.corrupt / (1 - options_.corrupt) / options_.burst;
+  if (chance() < turns) in_burst_ = !in_burst_;
+  return in_burst_;
 }
 
 void Sensor::turn() {
@@ -110,9 +124,13 @@ void Sensor::say(Device& device) {
   if (!master_.is_open()) return;
   const nlohmann::json reading = {
       {"device", device.id}, {"seq", device.seq}, {"value", 20 + static_cast<int>(device.seq % 10)}};
-  auto bytes = *framing_->encode(reading.dump());
+  const auto whole = *framing_->encode(reading.dump());
+  auto bytes = whole;
   if (options_.halves > 0 && chance() < options_.halves) bytes.resize(bytes.size() / 2);
   bytes = harmed(std::move(bytes));
+  if (sent_log_.is_open())
+    sent_log_ << device.id << ' ' << device.seq << (bytes == whole ? " whole" : " harmed") << std::endl;
+  if (options_.baud != 0) bytes = heard(bytes, options_.baud, rate_of(master_.native_handle()));
   (void)!::write(master_.native_handle(), bytes.data(), bytes.size());
   ++sent;
   const auto now = clock_.now();

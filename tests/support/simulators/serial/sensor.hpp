@@ -24,11 +24,14 @@ struct SensorOptions {
   double per_second = 2;
   bool waits_for_ack = true;  // a reading is sent until it is acknowledged; else once
   double corrupt = 0;         // share of the bytes, both ways
+  double burst = 1;           // bytes that are broken in a row, in the mean
   double halves = 0;          // share of the frames that break off
+  unsigned baud = 0;          // of the sensor; who is set to another hears noise. 0: that of who listens
   Duration unplug_every{}, unplugged_for = std::chrono::milliseconds(500);
   Duration patience = std::chrono::milliseconds(500);  // for an acknowledgement
   std::uint64_t count = 0;                             // readings of each device; 0: for ever
   std::filesystem::path log;                           // what was acknowledged: `device seq`, a line each
+  std::filesystem::path sent;                          // what left: `device seq whole|harmed`, a line each
   std::uint64_t seed = 1;
 };
 
@@ -53,6 +56,7 @@ class Sensor {
   void say(Device& device);
   void hear(std::string_view frame);
   std::string harmed(std::string bytes);
+  bool breaks();
   double chance() { return std::uniform_real_distribution<double>(0, 1)(random_); }
 
   boost::asio::io_context& loop_;
@@ -63,7 +67,8 @@ class Sensor {
   int spare_slave_ = -1;  // so that a line that nobody has open keeps its bytes
   std::vector<Device> devices_;
   std::mt19937_64 random_;
-  std::ofstream log_;
+  std::ofstream log_, sent_log_;
+  bool in_burst_ = false;
   Timer turn_, plug_;
   char buffer_[4096] = {};
 };

@@ -3,7 +3,6 @@
 import subprocess
 
 from house import BUILD, Program, wait_for
-from smpclient.mcuboot import IMAGE_TLV, ImageInfo
 
 DEVICE = BUILD / "tests" / "support" / "simulators" / "sluice-smp-device"
 
@@ -12,11 +11,6 @@ def make_image(folder, version, size, seed=1):
     path = folder / f"{version}.bin"
     subprocess.run([DEVICE, "--make-image", path, "--version", version, "--size", str(size), "--seed", str(seed)], check=True)
     return path
-
-
-def hash_of(path):
-    """By smpclient's own reader of MCUboot images."""
-    return ImageInfo.load_file(str(path)).get_tlv(IMAGE_TLV.SHA256).value
 
 
 class Simulator(Program):
@@ -38,3 +32,8 @@ class Simulator(Program):
         self.control("report")
         wait_for("the device reports", lambda: self.text().count("report:") > before)
         return self.text().split("report:")[-1].strip()
+
+
+def section(device, **more):
+    """The adapter's part of a configuration."""
+    return {"kind": "smp", "name": device, "product": "sensor", "device": device, **more}
