@@ -22,6 +22,7 @@ constexpr Duration kGrace = 5s;  // from SIGTERM, or from the end of its connect
 constexpr Duration kMeasure = 5s, kPing = 10s, kHung = 30s;
 constexpr int kKeepAliveSeconds = 15;
 constexpr int kMisconfigured = 64, kLater = 75;
+constexpr std::string_view kConnectionEnded = "its connection has ended: ";
 constexpr unsigned kLoop = 5;
 
 std::string new_password() {
@@ -228,6 +229,10 @@ void Adapter::exited(const Exit& exit) {
   }
   backoff_.down(house_.clock.now());
   if (backoff_.failures() == 0) failures_ = 0;
+  // Its connection ends before its process does: what it then says itself is the reason.
+  if (!exit.by_signal && (exit.number == kMisconfigured || exit.number == kLater) &&
+      why_.starts_with(kConnectionEnded))
+    why_.clear();
   last_end_ = !why_.empty() ? fmt::format("{} ({})", why_, exit.text()) : exit.text();
   const auto complaint = output_log_->last_complaint();
   if (why_.empty() && !complaint.empty()) last_end_ += ": " + complaint;
@@ -303,7 +308,7 @@ void Adapter::session_ready() {
 void Adapter::session_lost(const std::string& why) {
   if (!process_ || state_ == State::stopping) return;
   timer_.cancel();
-  if (why_.empty()) why_ = "its connection has ended: " + why;
+  if (why_.empty()) why_ = std::string(kConnectionEnded) + why;
   kill_timer_.start(kGrace, [this] {
     if (process_) process_->signal(SIGKILL);
   });
