@@ -112,11 +112,6 @@ void Adapter::launch() {
 
 std::string Adapter::start_object() const {
   const auto& limits = plan_.options.limits;
-  auto listeners = Json::array();
-  for (const auto& listener : house_.listeners) {
-    if (listener.kind != ListenerOptions::Kind::unix_socket)
-      listeners.push_back({{"address", listener.address}, {"port", listener.port}});
-  }
   return Json{
       {"contract", "v1"},
       {"name", plan_.options.name},
@@ -130,7 +125,7 @@ std::string Adapter::start_object() const {
       {"ready_within_ms", std::chrono::duration_cast<std::chrono::milliseconds>(kReadyWithin).count()},
       {"log_level", "info"},
       {"product", plan_.options.product},
-      {"listeners", std::move(listeners)},
+      {"listeners", house_.listeners},
       {"limits",
        {{"devices", limits.devices},
         {"publishes_per_second", limits.publishes_per_second},
@@ -230,9 +225,8 @@ void Adapter::exited(const Exit& exit) {
   backoff_.down(house_.clock.now());
   if (backoff_.failures() == 0) failures_ = 0;
   // Its connection ends before its process does: what it then says itself is the reason.
-  if (!exit.by_signal && (exit.number == kMisconfigured || exit.number == kLater) &&
-      why_.starts_with(kConnectionEnded))
-    why_.clear();
+  const bool said = !exit.by_signal && (exit.number == kMisconfigured || exit.number == kLater);
+  if (said && why_.starts_with(kConnectionEnded)) why_.clear();
   last_end_ = !why_.empty() ? fmt::format("{} ({})", why_, exit.text()) : exit.text();
   const auto complaint = output_log_->last_complaint();
   if (why_.empty() && !complaint.empty()) last_end_ += ": " + complaint;

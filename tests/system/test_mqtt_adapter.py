@@ -12,6 +12,7 @@ from actors import Proxy, openssl
 from house import BUILD, ROOT, SLUICECTL, wait_for
 from site_broker import SiteBroker, SiteClient, rss_kb, secret
 
+FLEET = BUILD / "tests" / "support" / "simulators" / "sluice-fleet"
 ROUTES = [{"match": "d/+/#", "to": "dt/{product}/{device}/{2}", "batch": {"max": "64KiB", "wait": "50ms"}}]
 
 
@@ -263,6 +264,20 @@ def test_tls_verifies_the_brokers_name_and_authority(site, place):
     wait_said(gate, "its certificate is not trusted", "no-ca")
     wait_said(gate, "its certificate is not for the name 127.0.0.1", "other-name")
     wait_said(gate, "degraded", "plain")
+
+
+def test_the_simulated_fleet_plays_tasmota_plugs(site, place):
+    """As the quickstart runs it."""
+    broker = site.broker()
+    gate = site.gateway(mqtt("site", broker.port))
+    wait_connected(gate)
+    acked = place.folder / "fleet.acked"
+    done = subprocess.run([FLEET, "--url", f"mqtt://127.0.0.1:{broker.port}", "--devices", "3", "--rate", "300", "--prefix", "plug-",
+                           "--topic", "tele/{device}/SENSOR", "--log", acked, "--seconds", "1"], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = {(device, int(seq)) for device, seq in map(str.split, acked.read_text().splitlines())}
+    assert len(said) > 50
+    wait_for("all are in the cloud", lambda: said <= set(site.cloud.received()), 30)
 
 
 def test_how_fast_a_backlog_of_the_sites_broker_is_taken(site):
