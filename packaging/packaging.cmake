@@ -10,12 +10,13 @@ install(FILES ${CMAKE_SOURCE_DIR}/systemd/sluiced.service DESTINATION lib/system
 install(FILES ${CMAKE_SOURCE_DIR}/systemd/sluice.sysusers DESTINATION lib/sysusers.d RENAME sluice.conf COMPONENT sluice)
 install(FILES ${CMAKE_SOURCE_DIR}/systemd/sluice.tmpfiles DESTINATION lib/tmpfiles.d RENAME sluice.conf COMPONENT sluice)
 install(FILES ${CMAKE_SOURCE_DIR}/config/sluice.yaml ${CMAKE_SOURCE_DIR}/config/full.yaml
+              ${CMAKE_SOURCE_DIR}/config/mqtt-adapters.yaml
               ${CMAKE_SOURCE_DIR}/systemd/devices.conf ${CMAKE_SOURCE_DIR}/docs/adapter_example.py
         DESTINATION share/doc/sluice/examples COMPONENT sluice)
 install(FILES ${CMAKE_SOURCE_DIR}/README.md ${CMAKE_SOURCE_DIR}/docs/install.md ${CMAKE_SOURCE_DIR}/docs/configure.md
               ${CMAKE_SOURCE_DIR}/docs/config.md ${CMAKE_SOURCE_DIR}/docs/troubleshoot.md
               ${CMAKE_SOURCE_DIR}/docs/sluicectl.md ${CMAKE_SOURCE_DIR}/docs/adapters.md ${CMAKE_SOURCE_DIR}/docs/serial.md
-              ${CMAKE_SOURCE_DIR}/docs/smp.md
+              ${CMAKE_SOURCE_DIR}/docs/smp.md ${CMAKE_SOURCE_DIR}/docs/mqtt-adapter.md
         DESTINATION share/doc/sluice COMPONENT sluice)
 install(FILES ${CMAKE_SOURCE_DIR}/plugins/codec.h DESTINATION include/sluice COMPONENT sluice)
 install(FILES ${CMAKE_SOURCE_DIR}/packaging/debian/copyright DESTINATION share/doc/sluice COMPONENT sluice)

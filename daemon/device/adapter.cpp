@@ -22,6 +22,7 @@ constexpr Duration kGrace = 5s;  // from SIGTERM, or from the end of its connect
 constexpr Duration kMeasure = 5s, kPing = 10s, kHung = 30s;
 constexpr int kKeepAliveSeconds = 15;
 constexpr int kMisconfigured = 64, kLater = 75;
+constexpr std::string_view kConnectionEnded = "its connection has ended: ";
 constexpr unsigned kLoop = 5;
 
 std::string new_password() {
@@ -111,11 +112,6 @@ void Adapter::launch() {
 
 std::string Adapter::start_object() const {
   const auto& limits = plan_.options.limits;
-  auto listeners = Json::array();
-  for (const auto& listener : house_.listeners) {
-    if (listener.kind != ListenerOptions::Kind::unix_socket)
-      listeners.push_back({{"address", listener.address}, {"port", listener.port}});
-  }
   return Json{
       {"contract", "v1"},
       {"name", plan_.options.name},
@@ -129,7 +125,7 @@ std::string Adapter::start_object() const {
       {"ready_within_ms", std::chrono::duration_cast<std::chrono::milliseconds>(kReadyWithin).count()},
       {"log_level", "info"},
       {"product", plan_.options.product},
-      {"listeners", std::move(listeners)},
+      {"listeners", house_.listeners},
       {"limits",
        {{"devices", limits.devices},
         {"publishes_per_second", limits.publishes_per_second},
@@ -228,6 +224,9 @@ void Adapter::exited(const Exit& exit) {
   }
   backoff_.down(house_.clock.now());
   if (backoff_.failures() == 0) failures_ = 0;
+  // Its connection ends before its process does: what it then says itself is the reason.
+  const bool said = !exit.by_signal && (exit.number == kMisconfigured || exit.number == kLater);
+  if (said && why_.starts_with(kConnectionEnded)) why_.clear();
   last_end_ = !why_.empty() ? fmt::format("{} ({})", why_, exit.text()) : exit.text();
   const auto complaint = output_log_->last_complaint();
   if (why_.empty() && !complaint.empty()) last_end_ += ": " + complaint;
@@ -303,7 +302,7 @@ void Adapter::session_ready() {
 void Adapter::session_lost(const std::string& why) {
   if (!process_ || state_ == State::stopping) return;
   timer_.cancel();
-  if (why_.empty()) why_ = "its connection has ended: " + why;
+  if (why_.empty()) why_ = std::string(kConnectionEnded) + why;
   kill_timer_.start(kGrace, [this] {
     if (process_) process_->signal(SIGKILL);
   });

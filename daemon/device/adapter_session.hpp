@@ -15,7 +15,6 @@
 
 #include "core/clock.hpp"
 #include "core/log.hpp"
-#include "core/options.hpp"
 #include "device/adapter_contract.hpp"
 #include "device/attached_device.hpp"
 #include "device/buckets.hpp"
@@ -37,8 +36,8 @@ struct AdapterHouse {
   Authenticator& authenticator;
   SessionHost& host;
   mqtt::Broker* broker = nullptr;
-  // Of devices: an adapter must not take the gateway for another broker.
-  std::vector<ListenerOptions> listeners = {};
+  // Where devices connect, as in the start object: an adapter must not take the gateway for another broker.
+  nlohmann::json listeners = nlohmann::json::array();
 };
 
 struct AdapterCounts {

@@ -70,7 +70,11 @@ void Adapters::run(std::vector<AdapterPlan> plans, const Options& options) {
   }
   const bool moved = directory_ != options.adapters_directory;
   directory_ = options.adapters_directory;
-  house_.listeners = options.listen;
+  house_.listeners = nlohmann::json::array();
+  for (const auto& listener : options.listen) {
+    if (listener.kind != ListenerOptions::Kind::unix_socket)
+      house_.listeners.push_back({{"address", listener.address}, {"port", listener.port}});
+  }
   std::vector<std::string> gone;
   for (const auto& [name, adapter] : adapters_) {
     const auto plan =

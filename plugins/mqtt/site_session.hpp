@@ -20,7 +20,7 @@ struct SessionOptions {
   std::string client_id, username, password;
   std::uint32_t session_s = 0;  // how long the broker keeps the session (MQTT 5)
   std::uint16_t keep_alive_s = 30;
-  std::uint16_t in_flight = 500;  // messages without their PUBACK: what we announce (MQTT 5) and count on
+  std::uint16_t in_flight = 500;  // messages without their PUBACK: what we ask for (MQTT 5)
   std::uint32_t most_packet = 1024 * 1024;
   std::vector<std::string> filters;
   std::uint8_t retain_handling = 1;  // 3.8.3.1

@@ -87,11 +87,14 @@ std::vector<std::string_view> TopicPattern::names() const {
 bool TopicPattern::match(std::string_view topic, Captures& captures) const {
   captures.clear();
   std::array<std::string_view, mqtt::kMaxLevels> given;
-  std::size_t count = 0;
+  std::array<std::size_t, mqtt::kMaxLevels> begins{};  // of the levels, in the topic
+  std::size_t count = 0, begin = 0;
   mqtt::Levels rest(topic);
   for (std::string_view level; rest.next(level);) {
     if (count == given.size()) return false;
+    begins[count] = begin;
     given[count++] = level;
+    begin += level.size() + 1;
   }
   const bool has_many = many_ < levels_.size();
   if (has_many ? count < levels_.size() : count != levels_.size()) return false;
@@ -113,9 +116,9 @@ bool TopicPattern::match(std::string_view topic, Captures& captures) const {
         value.remove_suffix(level.after.size());
         break;
       case Level::Kind::many: {
-        const auto* last = given[at - 1 + spread].data() + given[at - 1 + spread].size();
-        at += spread;
-        value = {value.data(), static_cast<std::size_t>(last - value.data())};
+        std::size_t size = value.size();
+        for (std::size_t n = 0; n < spread; ++n) size += 1 + given[at++].size();
+        value = topic.substr(begins[at - 1 - spread], size);
         break;
       }
     }
@@ -143,6 +146,7 @@ std::string TopicPattern::filter(const Captures& known) const {
 }
 
 bool covers(std::string_view wide, std::string_view narrow) {
+  if (narrow.starts_with('$') && !wide.starts_with('$')) return false;  // 4.7.2
   mqtt::Levels ours(wide), theirs(narrow);
   std::string_view a, b;
   for (;;) {

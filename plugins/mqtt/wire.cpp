@@ -1,12 +1,11 @@
 #include "plugins/mqtt/wire.hpp"
 
 #include <fmt/format.h>
-#include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ssl/error.hpp>
-#include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/write.hpp>
 #include <utility>
 
@@ -19,6 +18,15 @@ using boost::system::error_code;
 
 Error bad_file(const char* key, const std::string& path, const error_code& ec) {
   return {errc::tls, fmt::format("{}: {}: {}", key, path, ec.message())};
+}
+
+// Whom the certificate must be for.
+bool name_the_host(SSL* ssl, const std::string& host) {
+  error_code is_a_name;
+  asio::ip::make_address(host, is_a_name);
+  if (!is_a_name) return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host.c_str()) == 1;
+  SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  return SSL_set_tlsext_host_name(ssl, host.c_str()) == 1 && SSL_set1_host(ssl, host.c_str()) == 1;
 }
 
 }  // namespace
@@ -85,19 +93,17 @@ void Wire::reached(const error_code& ec) {
   if (gone || ignored) return fail("it hung up", gone ? gone : ignored);
   if (!events_.reached(local, remote)) return close();
   if (!tls_) return opened();
-  error_code bad;
-  stream_.set_verify_callback(ssl::host_name_verification(host_), bad);
-  if (SSL_set_tlsext_host_name(stream_.native_handle(), host_.c_str()) != 1 || bad) return fail("TLS", bad);
+  if (!name_the_host(stream_.native_handle(), host_)) return fail("TLS cannot be set up", {});
   stream_.async_handshake(ssl::stream_base::client, [self = shared_from_this()](const error_code& failed) {
     if (self->over_) return;
     if (!failed) return self->opened();
     const long verdict = SSL_get_verify_result(self->stream_.native_handle());
     if (verdict == X509_V_OK) return self->fail("the TLS handshake failed; is this a TLS port?", failed);
-    // With a good chain and the wrong name OpenSSL says no more than "rejected by the application".
-    self->fail(verdict == X509_V_ERR_APPLICATION_VERIFICATION
-                   ? fmt::format("its certificate is not for the name {}", self->host_)
-                   : fmt::format("its certificate is not trusted: {}; is `ca` the right one?",
-                                 X509_verify_cert_error_string(verdict)),
+    const bool other_name =
+        verdict == X509_V_ERR_HOSTNAME_MISMATCH || verdict == X509_V_ERR_IP_ADDRESS_MISMATCH;
+    self->fail(other_name ? fmt::format("its certificate is not for the name {}", self->host_)
+                          : fmt::format("its certificate is not trusted: {}; is `ca` the right one?",
+                                        X509_verify_cert_error_string(verdict)),
                {});
   });
 }

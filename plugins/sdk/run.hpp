@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/clock.hpp"
 #include "plugins/sdk/adapter.hpp"
@@ -28,7 +29,7 @@ struct ListenerAddress {
 struct Start {
   std::string name, product;
   Json section;  // valid by the schema, defaults filled in
-  std::vector<ListenerAddress> listeners;
+  std::vector<ListenerAddress> listeners = {};
   std::size_t most_devices = 0, inflight = 0, packet_size = 0;
 };
 

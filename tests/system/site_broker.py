@@ -4,7 +4,6 @@ import json
 import os
 import pathlib
 import subprocess
-import threading
 
 import paho.mqtt.client as paho
 from house import Program, accepts, free_port, wait_for
@@ -45,12 +44,11 @@ class SiteClient:
     """Publishes with QoS 1 as the devices of a site do, and hears what is published."""
 
     def __init__(self, port, name, user=None, password=None):
-        self.acked, self.heard, self.lock = [], [], threading.Lock()
-        self.keys = {}
+        self.mids, self.keys, self.heard = [], {}, []
         self.client = paho.Client(paho.CallbackAPIVersion.VERSION2, name, clean_session=False, protocol=paho.MQTTv311)
         if user:
             self.client.username_pw_set(user, password)
-        self.client.on_publish = self.on_publish
+        self.client.on_publish = lambda _c, _u, mid, *_: self.mids.append(mid)
         self.client.on_message = lambda _c, _u, m: self.heard.append((m.topic, m.payload.decode()))
         self.client.reconnect_delay_set(1, 1)
         self.client.max_inflight_messages_set(100)
@@ -58,19 +56,18 @@ class SiteClient:
         self.client.loop_start()
         wait_for("connected", self.client.is_connected)
 
-    def on_publish(self, _client, _user, mid, _reason, _properties):
-        with self.lock:
-            if key := self.keys.pop(mid, None):
-                self.acked.append(key)
+    @property
+    def acked(self):
+        """Readings that the broker has acknowledged, as (device, seq)."""
+        return [self.keys[mid] for mid in list(self.mids) if mid in self.keys]
 
     def say(self, topic, payload, retain=False):
         text = payload if isinstance(payload, str) else json.dumps(payload)
         self.client.publish(topic, text, qos=1, retain=retain).wait_for_publish(20)
 
     def reading(self, topic, device, seq):
-        with self.lock:
-            mid = self.client.publish(topic, json.dumps({"device": device, "seq": seq}), qos=1).mid
-            self.keys[mid] = (device, seq)
+        mid = self.client.publish(topic, json.dumps({"device": device, "seq": seq}), qos=1).mid
+        self.keys[mid] = (device, seq)
 
     def hear(self, *filters):
         done = []

@@ -151,11 +151,15 @@ TEST_F(Broker, GetsItsPubacksOnlyWhenToldAndInOrder) {
   EXPECT_EQ(acked(), std::vector<std::uint16_t>{9});
 }
 
-TEST_F(Broker, MayNotSendMoreThanWasAnnounced) {
+TEST_F(Broker, MaySendMoreThanItWasAskedForButNotWithoutEnd) {
   open();
   accept();
-  for (std::uint16_t id = 1; id <= 6; ++id) publish(id, "tele/a/x", "1");
-  EXPECT_EQ(got.size(), 5U);
+  for (std::uint16_t id = 1; id <= 20; ++id) publish(id, "tele/a/x", "1");
+  EXPECT_EQ(got.size(), 20U);
+  for (int n = 20; n < 65'535; ++n) publish(7, "tele/a/x", "1");
+  EXPECT_EQ(end, "");
+  publish(7, "tele/a/x", "1");
+  EXPECT_EQ(got.size(), 65'535U);
   EXPECT_EQ(ended, SiteSession::End::violation);
 }
 

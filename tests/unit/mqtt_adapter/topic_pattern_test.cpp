@@ -90,6 +90,7 @@ TEST(TopicPattern, KnowsWhichFilterCoversWhich) {
   EXPECT_FALSE(covers("a/+", "a/#"));
   EXPECT_FALSE(covers("a/+", "a/b/c"));
   EXPECT_FALSE(covers("+/online", "a/status"));
+  EXPECT_FALSE(covers("#", "$SYS/uptime"));
 }
 
 TEST(TextTemplate, FillsInOnePass) {
