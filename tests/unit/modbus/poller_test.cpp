@@ -1,8 +1,9 @@
 // Whose turn it is, what is published, who is left alone: on a bus of a script, in virtual time.
+#include "plugins/modbus/poller.hpp"
+
 #include <gtest/gtest.h>
 
 #include "map.hpp"
-#include "plugins/modbus/poller.hpp"
 #include "scripted_bus.hpp"
 #include "tests/support/virtual_clock.hpp"
 
