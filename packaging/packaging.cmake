@@ -14,7 +14,7 @@ install(FILES ${CMAKE_SOURCE_DIR}/config/sluice.yaml ${CMAKE_SOURCE_DIR}/config/
         DESTINATION share/doc/sluice/examples COMPONENT sluice)
 install(FILES ${CMAKE_SOURCE_DIR}/README.md ${CMAKE_SOURCE_DIR}/docs/install.md ${CMAKE_SOURCE_DIR}/docs/configure.md
               ${CMAKE_SOURCE_DIR}/docs/config.md ${CMAKE_SOURCE_DIR}/docs/troubleshoot.md
-              ${CMAKE_SOURCE_DIR}/docs/sluicectl.md ${CMAKE_SOURCE_DIR}/docs/adapters.md ${CMAKE_SOURCE_DIR}/docs/serial.md
+              ${CMAKE_SOURCE_DIR}/docs/sluicectl.md ${CMAKE_SOURCE_DIR}/docs/adapters.md ${CMAKE_SOURCE_DIR}/docs/serial.md ${CMAKE_SOURCE_DIR}/docs/modbus.md
         DESTINATION share/doc/sluice COMPONENT sluice)
 install(FILES ${CMAKE_SOURCE_DIR}/plugins/codec.h DESTINATION include/sluice COMPONENT sluice)
 install(FILES ${CMAKE_SOURCE_DIR}/packaging/debian/copyright DESTINATION share/doc/sluice COMPONENT sluice)

@@ -283,3 +283,13 @@ def test_check_names_what_is_wrong_with_a_modbus_section(place):
     assert "adapters[0].baud: found '9601', allowed: one of 110," in done.stderr, done.stderr
     assert "adapters[0].maps.m.groups[0].registers[0].address: found '70000', allowed: a whole number, at least 0, at most 65535" in done.stderr
     assert "units[0].tiemout: unknown key" in done.stderr and "timeout" in done.stderr
+
+
+def test_the_example_of_the_documentation_is_a_configuration(place):
+    text = (pathlib.Path(__file__).parents[2] / "docs" / "modbus.md").read_text()
+    example = text.split("```yaml\n", 1)[1].split("```", 1)[0]
+    file = place.folder / "sluice.yaml"
+    file.write_text("gateway: { thing: g }\ncloud: { endpoint: localhost }\nlisten: [mqtt://127.0.0.1:1883]\n"
+                    f"adapters_directory: {BUILD / 'adapters'}\n{example}")
+    done = subprocess.run([SLUICECTL, "config", "check", file], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
