@@ -13,7 +13,7 @@
 namespace sluice::modbus {
 
 // What the specification allows in one transaction.
-inline constexpr unsigned kMostReadRegisters = 125, kMostReadBits = 2000;
+inline constexpr unsigned kMostReadRegisters = 125, kMostReadBits = 2000, kMostWrittenRegisters = 123;
 
 struct Request {
   std::uint8_t unit = 1;

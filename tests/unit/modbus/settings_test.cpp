@@ -101,6 +101,8 @@ TEST(ModbusSettings, SaysWhatIsWrongWithARegister) {
   EXPECT_EQ(trouble_of(uint16("a", 0, {{"table", "input"}, {"writable", true}})),
             "g: a: only holding registers and coils can be writable");
   EXPECT_EQ(trouble_of(uint16("a", 65'535, {{"type", "float32"}})), "g: a: ends beyond address 65535");
+  EXPECT_EQ(trouble_of(uint16("a", 0, {{"type", "string"}, {"length", 125}, {"writable", true}})),
+            "g: a: at most 123 registers can be written at once");
   EXPECT_EQ(trouble_of(uint16("a", 0, {{"factor", 0}})), "g: a: factor is 0");
   EXPECT_EQ(trouble_of(uint16("a", 0, {{"type", "bool"}, {"factor", 2}})),
             "g: a: factor and offset are for numbers");
@@ -130,7 +132,7 @@ TEST(ModbusSettings, ATokenThatEverybodyMayReadIsRefused) {
                 Json::array({{{"unit", 1}, {"device", "a"}, {"map", "m"}, {"token_file", file.string()}}})}});
   ::chmod(file.c_str(), 0644);
   EXPECT_EQ(read_settings(with).error().text,
-            "units: a: token_file " + file.string() + ": everybody may read it: chmod 0600");
+            "units: a: token_file: " + file.string() + ": everybody may read it: chmod 0600");
   ::chmod(file.c_str(), 0600);
   ASSERT_TRUE(read_settings(with));
   EXPECT_EQ(read_settings(with)->units[0].token, "secret");
