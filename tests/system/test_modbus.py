@@ -5,6 +5,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from house import BUILD, SLUICECTL, Program, accepts, free_port, readings_of, wait_for, wait_out
@@ -156,6 +157,9 @@ def test_readings_and_a_command_end_to_end(place, servers, wire):
     counters = plant.wait_counters("both writes are counted", lambda c: c["writes"] == 2)
     assert counters["timeouts"] == 0 and counters["exceptions"] == 0 and counters["opens"] == 1, counters
     assert server.counts(1)["writes"] == 2
+    memory = dict(line.split(":", 1) for line in pathlib.Path(f"/proc/{plant.adapter()['pid']}/status").read_text().splitlines())
+    print(f"\nRESULT adapter-memory modbus {wire} {memory['VmRSS'].split()[0]} KiB RSS, of which {memory['RssAnon'].split()[0]} KiB its own")
+    assert int(memory["VmRSS"].split()[0]) < 30_000
     assert plant.gate.ctl("ledger")["equation"]["holds"]
 
 
@@ -196,12 +200,13 @@ def test_a_dead_unit_does_not_starve_the_living_one_and_comes_back(place, server
     servers.append(server)
     plant = Plant(place, server, unit(1, SIMULATED), unit(2, SIMULATED), retries=0, back_off="1s")
     wait_for("the dead one is known", lambda: plant.state_of("unit-2") == "silent")
-    assert plant.published("unit-2")[-1]["values"]["heat"] == {"value": None, "units": "C", "quality": "bad",
+    assert plant.wait_reading("unit-2")["values"]["heat"] == {"value": None, "units": "C", "quality": "bad",
                                                               "reason": "no answer within 100 ms"}
-    before = server.counts(1)["rounds"], server.counts(2)["reads"]
+    before, began = (server.counts(1)["rounds"], server.counts(2)["reads"]), time.monotonic()
     wait_for("thirty rounds of the living one", lambda: server.counts(1)["rounds"] >= before[0] + 30)
     asked = server.counts(2)["reads"] - before[1]
-    assert asked <= 6, f"a dead unit was asked {asked} times in 3 s"
+    seconds = time.monotonic() - began
+    assert asked <= seconds + 2, f"a dead unit was asked {asked} times in {seconds:.1f} s"
     assert plant.health()["state"] == "ok"
     server.process.send_signal(signal.SIGUSR1)
     plant.wait_reading("unit-2", lambda v: v["heat"]["quality"] == "good")

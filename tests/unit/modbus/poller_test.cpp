@@ -132,6 +132,22 @@ TEST_F(ModbusPoller, SplitsAReadOfWhichAnAddressIsMissingAndRemembersIt) {
   EXPECT_EQ(state.counts().splits, 1U);
 }
 
+TEST_F(ModbusPoller, WhatAUnitRefusedIsForgottenWhenItHasBeenAway) {
+  UnitSettings settings;
+  settings.most_apart = 1s;
+  bus.units[1].missing = {2};
+  unit(1, {group("g", {uint16("a", 0), uint16("b", 3)}, 100)}, settings);
+  advance(1s);
+  bus.units.erase(1);
+  advance(5s);
+  bus.units[1];
+  advance(3s);
+  const auto from = bus.asked.size();
+  advance(1s);
+  EXPECT_EQ(bus.asked.size(), from + 10);
+  EXPECT_EQ(bus.asked.back().count, 4U);
+}
+
 TEST_F(ModbusPoller, OneRegisterThatIsMissingIsBadAndTheOthersAreGood) {
   auto& one = bus.units[1];
   one.missing = {5};
