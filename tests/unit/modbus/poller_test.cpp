@@ -280,6 +280,15 @@ TEST_F(ModbusPoller, AnAnswerThatMayComeTwiceIsWaitedOut) {
   EXPECT_GE(bus.asked_at[2] - bus.answered_at[1], 200ms);
 }
 
+TEST_F(ModbusPoller, AnAnswerThatCameBrokenDoesNotComeTwice) {
+  options.late_answers = true;
+  bus.units[1].garbled = 1;
+  unit(1, {group("g", {uint16("a", 0), uint16("b", 200)})});
+  advance(1s);
+  ASSERT_GE(bus.asked.size(), 3U);
+  EXPECT_LT(bus.asked_at[2] - bus.answered_at[1], 10ms);
+}
+
 TEST_F(ModbusPoller, NothingIsReadWhileItIsPausedOrBeforeItIsEnabled) {
   bus.units[1];
   auto& one = unit(1, {group("g", {uint16("a", 0)}, 100)});
