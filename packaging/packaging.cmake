@@ -16,7 +16,8 @@ install(FILES ${CMAKE_SOURCE_DIR}/config/sluice.yaml ${CMAKE_SOURCE_DIR}/config/
 install(FILES ${CMAKE_SOURCE_DIR}/README.md ${CMAKE_SOURCE_DIR}/docs/install.md ${CMAKE_SOURCE_DIR}/docs/configure.md
               ${CMAKE_SOURCE_DIR}/docs/config.md ${CMAKE_SOURCE_DIR}/docs/troubleshoot.md
               ${CMAKE_SOURCE_DIR}/docs/sluicectl.md ${CMAKE_SOURCE_DIR}/docs/adapters.md ${CMAKE_SOURCE_DIR}/docs/serial.md
-              ${CMAKE_SOURCE_DIR}/docs/smp.md ${CMAKE_SOURCE_DIR}/docs/mqtt-adapter.md
+              ${CMAKE_SOURCE_DIR}/docs/smp.md ${CMAKE_SOURCE_DIR}/docs/modbus.md ${CMAKE_SOURCE_DIR}/docs/mqtt-adapter.md
+              ${CMAKE_SOURCE_DIR}/docs/provision.md ${CMAKE_SOURCE_DIR}/docs/credentials.md
         DESTINATION share/doc/sluice COMPONENT sluice)
 install(FILES ${CMAKE_SOURCE_DIR}/plugins/codec.h DESTINATION include/sluice COMPONENT sluice)
 install(FILES ${CMAKE_SOURCE_DIR}/packaging/debian/copyright DESTINATION share/doc/sluice COMPONENT sluice)

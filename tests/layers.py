@@ -44,6 +44,7 @@ OWN = DAEMON_ROOMS | {"mqtt", "aws", "cloud", "ctl", "plugins", "tests", "bench"
 DOORS = [
     ("SQLite", re.compile(r"^sqlite3(ext)?\.h$"), ("daemon/store/", "tests/unit/store/", "tests/support/torture_vfs")),
     ("yaml-cpp", re.compile(r"^yaml-cpp/"), ("daemon/config/",)),
+    ("libmodbus", re.compile(r"^modbus/"), ("plugins/modbus/libmodbus_bus", "tests/support/simulators/modbus/")),
     ("libcurl", re.compile(r"^curl/"), ("aws/http",)),
     ("Beast", re.compile(r"^boost/beast"), ("daemon/device/websocket", "daemon/identity/credentials_http", "cloud/local/websocket",
                                             "cloud/local/http", "cloud/lambda/runtime/", "cmake/beast.cpp", "tests/", "bench/")),

@@ -13,15 +13,15 @@
 namespace sluice::modbus {
 
 // What the specification allows in one transaction.
-inline constexpr unsigned kMostReadRegisters = 125, kMostReadBits = 2000;
+inline constexpr unsigned kMostReadRegisters = 125, kMostReadBits = 2000, kMostWrittenRegisters = 123;
 
 struct Request {
   std::uint8_t unit = 1;
   Table table = Table::holding;
   std::uint16_t address = 0;
-  std::uint16_t count = 1;            // of a read
-  std::vector<std::uint16_t> values;  // of a write; a bit is 0 or 1
-  Duration timeout{};                 // for the answer
+  std::uint16_t count = 1;              // of a read
+  std::vector<std::uint16_t> values{};  // of a write; a bit is 0 or 1
+  Duration timeout{};                   // for the answer
   bool writes() const { return !values.empty(); }
 };
 

@@ -22,12 +22,6 @@ std::string filled(std::string text, std::string_view what, std::string_view wit
   return text;
 }
 
-PollerOptions options_of(const Settings& settings) {
-  PollerOptions options{.silence = settings.silence, .late_answers = settings.is_serial()};
-  if (!settings.is_serial()) options.line = {.first = 500ms, .most = 15s, .well_after = 5s};
-  return options;
-}
-
 }  // namespace
 
 result<std::unique_ptr<adapter::Driver>> ModbusDriver::make(const adapter::Start& start,
@@ -43,7 +37,7 @@ ModbusDriver::ModbusDriver(Settings settings, std::unique_ptr<Bus> bus, adapter:
       house_(house),
       gateway_(house.gateway),
       bus_(std::move(bus)),
-      poller_(house.clock, *bus_, options_of(settings_),
+      poller_(house.clock, *bus_, {.silence = settings_.silence, .late_answers = settings_.is_serial()},
               {[this](UnitState& unit, const Report& what) { report(unit, what); },
                [this](UnitState& unit, bool online) {
                  gateway_.device_state(unit.settings().device, online ? "online" : "silent");
@@ -97,20 +91,22 @@ void ModbusDriver::publish(Outgoing outgoing) {
 }
 
 void ModbusDriver::flush() {
-  while (!waiting_.empty()) {
+  if (std::exchange(flushing_, true)) return;  // an acknowledgement made room while this goes on
+  bool room = true;
+  while (room && !waiting_.empty()) {
     const auto& front = waiting_.front();
-    const bool taken = gateway_.publish(
+    room = gateway_.publish(
         front.device, front.topic, front.payload,
         [this, alive = alive_](const adapter::Published& published) {
           if (!*alive) return;
           ++(published.on_disk ? readings_ : refused_);
         },
         "application/json");
-    // No room: what has been read waits, and the bus with it.
-    if (!taken) return poller_.pause(true);
-    waiting_.pop_front();
+    if (room) waiting_.pop_front();
   }
-  poller_.pause(false);
+  flushing_ = false;
+  // Without room what has been read waits, and the bus with it.
+  poller_.pause(!room);
 }
 
 // ---- commands

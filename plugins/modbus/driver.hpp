@@ -59,7 +59,7 @@ class ModbusDriver final : public adapter::Driver {
   std::deque<Outgoing> waiting_;  // for room; meanwhile nothing is read
   std::uint64_t readings_ = 0, refused_ = 0, failed_commands_ = 0;
   std::string line_trouble_;
-  bool stopping_ = false;
+  bool stopping_ = false, flushing_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

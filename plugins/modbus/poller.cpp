@@ -68,16 +68,16 @@ void Poller::step() {
   if (const auto wake = commands_.empty() && !due ? std::max(unit->state.due(), free_at_) : free_at_;
       wake > now)
     return timer_.start(wake - now, [this] { step(); });
+  tries_ = 0;
+  may_come_twice_ = false;
   // In turn, so that neither of them waits for ever.
   if (!commands_.empty() && !(command_was_last_ && due)) {
     auto& front = commands_.front();
     command_was_last_ = true;
-    tries_ = 0;
     if (front.unit->may_be_asked(now)) return ask(*front.unit, *front.job.next(), true);
     return fail_front({Outcome::silent, 0, {}, "the unit does not answer at present"});
   }
   command_was_last_ = false;
-  tries_ = 0;
   ask(unit->state, unit->state.next(now), false);
 }
 
@@ -104,6 +104,7 @@ void Poller::answered(UnitState& unit, const Request& request, bool of_command, 
   const bool heard = response.outcome == Outcome::ok || response.outcome == Outcome::exception;
   if (!heard && tries_ < unit.retries()) {
     ++tries_;
+    may_come_twice_ = may_come_twice_ || response.outcome == Outcome::silent;
     return timer_.start(options_.silence,
                         [this, &unit, request, of_command] { ask(unit, request, of_command); });
   }
@@ -115,7 +116,7 @@ void Poller::answered(UnitState& unit, const Request& request, bool of_command, 
   if (heard) backoff_.reset();
   // What was asked twice may be answered twice; the second answer must not be taken for that to the next
   // request, which looks the same.
-  if (heard && tries_ > 0 && options_.late_answers) free_at_ = now + request.timeout;
+  if (heard && may_come_twice_ && options_.late_answers) free_at_ = now + request.timeout;
   const bool was_online = unit.online();
   if (of_command) {
     commands_.front().job.take(response);

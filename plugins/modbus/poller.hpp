@@ -83,8 +83,9 @@ class Poller {
   Backoff backoff_;
   Timer timer_;
   MonoTime free_at_{};
-  unsigned tries_ = 0;    // of the request under way
-  unsigned unheard_ = 0;  // requests in a row that nobody answered
+  unsigned tries_ = 0;           // of the request under way
+  bool may_come_twice_ = false;  // its answer: it was sent again while one could still come
+  unsigned unheard_ = 0;         // requests in a row that nobody answered
   bool busy_ = false, paused_ = false, stopped_ = false, line_is_there_ = true, command_was_last_ = false;
   PollerCounts counts_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

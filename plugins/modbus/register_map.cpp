@@ -98,6 +98,9 @@ result<Point> read_point(const Json& given, const std::string& order) {
   if (auto read = read_type(given, point); !read) return read.error();
   if (point.writable && !takes_writes(point.table))
     return wrong(point.name, "only holding registers and coils can be writable");
+  if (point.writable && point.size > kMostWrittenRegisters)
+    return wrong(point.name,
+                 fmt::format("at most {} registers can be written at once", kMostWrittenRegisters));
   if (point.end() > 65'536) return wrong(point.name, "ends beyond address 65535");
   if (point.least && point.most && *point.least > *point.most) return wrong(point.name, "min is above max");
   return point;

@@ -1,13 +1,10 @@
 #include "plugins/modbus/settings.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <set>
+
+#include "plugins/sdk/secret_file.hpp"
 
 namespace sluice::modbus {
 namespace {
@@ -35,18 +32,8 @@ std::string filled(std::string text, std::string_view device) {
 
 result<std::string> token_of(const std::string& device, const std::string& path) {
   if (path.empty()) return std::string();
-  const auto key = "units: " + device + ": token_file " + path;
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return wrong(key, "cannot be read");
-  std::array<char, 4097> bytes{};
-  struct stat info{};
-  const auto got = ::read(fd, bytes.data(), bytes.size());
-  const bool open_to_all = ::fstat(fd, &info) != 0 || (info.st_mode & 0007) != 0;
-  ::close(fd);
-  if (open_to_all) return wrong(key, "everybody may read it: chmod 0600");
-  std::string token(bytes.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
-  while (!token.empty() && (token.back() == '\n' || token.back() == '\r')) token.pop_back();
-  if (token.empty() || token.size() > 4096) return wrong(key, "a token has 1 to 4096 bytes");
+  auto token = adapter::read_secret(path);
+  if (!token) return wrong("units: " + device + ": token_file", token.error().text);
   return token;
 }
 

@@ -97,6 +97,7 @@ std::vector<Report> UnitState::take(const Response& response, MonoTime now) {
       ++counts_.splits;
       const auto at = active_->slots.erase(active_->slots.begin() + static_cast<std::ptrdiff_t>(slot_));
       std::vector<Slot> slots;
+      slots.reserve(parts.size());
       for (auto& part : parts) slots.push_back({std::move(part), 0, {}});
       active_->slots.insert(at, std::make_move_iterator(slots.begin()), std::make_move_iterator(slots.end()));
       return {};

@@ -15,7 +15,8 @@ inline RegisterMap map_of(const std::vector<Json>& groups) {
   EXPECT_TRUE(map) << map.error().text;
   return map ? *map : RegisterMap{};
 }
-inline Json group(const char* name, const std::vector<Json>& registers, int every = 1000, bool on_change = false) {
+inline Json group(const char* name, const std::vector<Json>& registers, int every = 1000,
+                  bool on_change = false) {
   return {{"name", name}, {"every", every}, {"on_change", on_change}, {"registers", Json(registers)}};
 }
 inline Json uint16(const char* name, int address, Json more = Json::object()) {

@@ -1,9 +1,9 @@
 // What is read together.
+#include "plugins/modbus/plan.hpp"
+
 #include <gtest/gtest.h>
 
 #include <numeric>
-
-#include "plugins/modbus/plan.hpp"
 
 namespace sluice::modbus {
 namespace {
@@ -26,7 +26,8 @@ class Plan : public testing::Test {
   static std::string shown(const std::vector<Read>& reads) {
     std::string out;
     for (const auto& read : reads) {
-      out += (out.empty() ? "" : ", ") + std::to_string(read.address) + "+" + std::to_string(read.count) + ":";
+      out +=
+          (out.empty() ? "" : ", ") + std::to_string(read.address) + "+" + std::to_string(read.count) + ":";
       for (const auto point : read.points) out += " " + std::to_string(point);
     }
     return out;

@@ -1,8 +1,9 @@
 // Whose turn it is, what is published, who is left alone: on a bus of a script, in virtual time.
+#include "plugins/modbus/poller.hpp"
+
 #include <gtest/gtest.h>
 
 #include "map.hpp"
-#include "plugins/modbus/poller.hpp"
 #include "scripted_bus.hpp"
 #include "tests/support/virtual_clock.hpp"
 
@@ -129,6 +130,22 @@ TEST_F(ModbusPoller, SplitsAReadOfWhichAnAddressIsMissingAndRemembersIt) {
   EXPECT_EQ(shown(said.at(0)), "unit-1 a=5 b=7");
   EXPECT_EQ(bus.asked.size(), 1U + 3 * 2U);
   EXPECT_EQ(state.counts().splits, 1U);
+}
+
+TEST_F(ModbusPoller, WhatAUnitRefusedIsForgottenWhenItHasBeenAway) {
+  UnitSettings settings;
+  settings.most_apart = 1s;
+  bus.units[1].missing = {2};
+  unit(1, {group("g", {uint16("a", 0), uint16("b", 3)}, 100)}, settings);
+  advance(1s);
+  bus.units.erase(1);
+  advance(5s);
+  bus.units[1];
+  advance(3s);
+  const auto from = bus.asked.size();
+  advance(1s);
+  EXPECT_EQ(bus.asked.size(), from + 10);
+  EXPECT_EQ(bus.asked.back().count, 4U);
 }
 
 TEST_F(ModbusPoller, OneRegisterThatIsMissingIsBadAndTheOthersAreGood) {
@@ -261,6 +278,15 @@ TEST_F(ModbusPoller, AnAnswerThatMayComeTwiceIsWaitedOut) {
   ASSERT_GE(bus.asked.size(), 3U);
   EXPECT_EQ(bus.asked[1].address, 0);
   EXPECT_GE(bus.asked_at[2] - bus.answered_at[1], 200ms);
+}
+
+TEST_F(ModbusPoller, AnAnswerThatCameBrokenDoesNotComeTwice) {
+  options.late_answers = true;
+  bus.units[1].garbled = 1;
+  unit(1, {group("g", {uint16("a", 0), uint16("b", 200)})});
+  advance(1s);
+  ASSERT_GE(bus.asked.size(), 3U);
+  EXPECT_LT(bus.asked_at[2] - bus.answered_at[1], 10ms);
 }
 
 TEST_F(ModbusPoller, NothingIsReadWhileItIsPausedOrBeforeItIsEnabled) {

@@ -27,9 +27,9 @@ class ScriptedBus final : public Bus {
   explicit ScriptedBus(sluice::test::VirtualClock& clock) : clock_(clock) {}
 
   std::map<unsigned, Unit> units;
-  std::string gone;               // not empty: the line is not there, and why
-  Duration takes = 10ms;          // a transaction
-  std::vector<Request> asked;     // all of them
+  std::string gone;            // not empty: the line is not there, and why
+  Duration takes = 10ms;       // a transaction
+  std::vector<Request> asked;  // all of them
   std::vector<MonoTime> asked_at;
   std::vector<MonoTime> answered_at;
   unsigned reopened = 0;

@@ -1,7 +1,7 @@
 // Every type in every order, both ways; scaling; what is no value.
-#include <gtest/gtest.h>
-
 #include "plugins/modbus/value.hpp"
+
+#include <gtest/gtest.h>
 
 namespace sluice::modbus {
 namespace {
@@ -45,8 +45,10 @@ TEST_P(EveryType, IsReadAndWrittenInItsOrder) {
 INSTANTIATE_TEST_SUITE_P(
     Values, EveryType,
     testing::Values(
-        Row{"int16", Type::int16, kAbcd, {0xfffe}, -2}, Row{"int16_swapped", Type::int16, kBadc, {0xfeff}, -2},
-        Row{"uint16", Type::uint16, kAbcd, {0xfffe}, 65534}, Row{"int32", Type::int32, kAbcd, {0xfffe, 0x1dc0}, -123456},
+        Row{"int16", Type::int16, kAbcd, {0xfffe}, -2},
+        Row{"int16_swapped", Type::int16, kBadc, {0xfeff}, -2},
+        Row{"uint16", Type::uint16, kAbcd, {0xfffe}, 65534},
+        Row{"int32", Type::int32, kAbcd, {0xfffe, 0x1dc0}, -123456},
         Row{"int32_cdab", Type::int32, kCdab, {0x1dc0, 0xfffe}, -123456},
         Row{"uint32_abcd", Type::uint32, kAbcd, {0x1234, 0x5678}, 0x12345678},
         Row{"uint32_cdab", Type::uint32, kCdab, {0x5678, 0x1234}, 0x12345678},
@@ -130,7 +132,8 @@ TEST(Value, RefusesWhatCannotBeWrittenInWords) {
   EXPECT_EQ(refusal(point(Type::uint16, 1), -1), "x: -1 does not fit into 16 bits");
   EXPECT_EQ(refusal(point(Type::int16, 1), 32768), "x: 32768 does not fit into 16 bits");
   EXPECT_EQ(refusal(point(Type::int16, 1), -32769), "x: -32769 does not fit into 16 bits");
-  EXPECT_EQ(refusal(point(Type::int64, 4), 9223372036854775808ULL), "x: 9223372036854775808 does not fit into 64 bits");
+  EXPECT_EQ(refusal(point(Type::int64, 4), 9223372036854775808ULL),
+            "x: 9223372036854775808 does not fit into 64 bits");
   EXPECT_EQ(refusal(point(Type::uint16, 1), 1.5), "x: 1.5 is no whole number");
   EXPECT_EQ(refusal(point(Type::uint16, 1), "1"), "x: takes a number");
   EXPECT_EQ(refusal(point(Type::float32, 2), 1e39), "x: 1e+39 is too large for float32");

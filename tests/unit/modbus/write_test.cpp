@@ -36,19 +36,23 @@ class ModbusWrite : public testing::Test {
     clock.advance(patience);
     return out;
   }
-  std::uint16_t at(unsigned address, Table table = Table::holding) { return bus.units[1].values[{table, address}]; }
+  std::uint16_t at(unsigned address, Table table = Table::holding) {
+    return bus.units[1].values[{table, address}];
+  }
 
   sluice::test::VirtualClock clock;
   ScriptedBus bus{clock};
-  RegisterMap map = map_of(
-      {group("g",
-             {uint16("setpoint", 0, {{"factor", 0.1}, {"min", 5}, {"max", 30}, {"writable", true}}),
-              uint16("speed", 1, {{"type", "float32"}, {"writable", true}}),
-              uint16("mode", 3, {{"type", "bool"}, {"bit", 4}, {"writable", true}}),
-              uint16("pump", 0, {{"table", "coil"}, {"writable", true}}), uint16("level", 9),
-              uint16("reset", 20, {{"writable", true}, {"verify", false}})},
-             60'000)});
-  Poller poller{clock, bus, {.silence = 5ms},
+  RegisterMap map =
+      map_of({group("g",
+                    {uint16("setpoint", 0, {{"factor", 0.1}, {"min", 5}, {"max", 30}, {"writable", true}}),
+                     uint16("speed", 1, {{"type", "float32"}, {"writable", true}}),
+                     uint16("mode", 3, {{"type", "bool"}, {"bit", 4}, {"writable", true}}),
+                     uint16("pump", 0, {{"table", "coil"}, {"writable", true}}), uint16("level", 9),
+                     uint16("reset", 20, {{"writable", true}, {"verify", false}})},
+                    60'000)});
+  Poller poller{clock,
+                bus,
+                {.silence = 5ms},
                 {[](UnitState&, const Report&) {}, [](UnitState&, bool) {}, [](const std::string&) {}}};
   UnitState* unit = nullptr;
 };
@@ -83,7 +87,8 @@ TEST_F(ModbusWrite, NothingIsWrittenWhenAnyOfItIsWrong) {
 
 TEST_F(ModbusWrite, SaysWhatIsThereWhenTheUnitKeepsItsOwn) {
   bus.units[1].sticks[0] = 180;
-  EXPECT_EQ(write(R"({"setpoint": 21.5})"), "permanent setpoint: 21.5 was written and is 18.0 when read back");
+  EXPECT_EQ(write(R"({"setpoint": 21.5})"),
+            "permanent setpoint: 21.5 was written and is 18.0 when read back");
 }
 
 TEST_F(ModbusWrite, SaysWhatTheUnitRefusesAndWhatWasWrittenBefore) {
@@ -140,7 +145,8 @@ TEST_F(ModbusWrite, MoreThan64DoNotWait) {
   bus.units[1];
   int taken = 0;
   for (int i = 0; i < 100; ++i)
-    taken += poller.command(*unit, *WriteJob::make(*unit, R"({"reset": 1})"), [](UnitState&, const WriteJob&) {});
+    taken +=
+        poller.command(*unit, *WriteJob::make(*unit, R"({"reset": 1})"), [](UnitState&, const WriteJob&) {});
   EXPECT_EQ(taken, 64);
 }
 

@@ -2,6 +2,7 @@
 
 #include <modbus/modbus.h>
 
+#include <bit>
 #include <cmath>
 #include <stdexcept>
 
@@ -27,7 +28,9 @@ void ModbusRegisters::move(Duration since_start) {
   auto* input = mapping_->tab_input_registers;
   for (int i = 4; i < kRegisters; ++i) input[i] = static_cast<std::uint16_t>(i + counter);
   input[0] = counter;
-  modbus_set_float_abcd(static_cast<float>(20 + unit_ + 2 * std::sin(seconds / 5)), input + 1);
+  const auto heat = std::bit_cast<std::uint32_t>(static_cast<float>(20 + unit_ + 2 * std::sin(seconds / 5)));
+  input[1] = static_cast<std::uint16_t>(heat >> 16);
+  input[2] = static_cast<std::uint16_t>(heat);
   input[3] = static_cast<std::uint16_t>(2300 + 20 * std::sin(seconds / 3));
   for (int i = 0; i < kBits; ++i) mapping_->tab_input_bits[i] = i == counter % kBits ? 1 : 0;
 }

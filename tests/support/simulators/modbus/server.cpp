@@ -56,6 +56,9 @@ ModbusServer::ModbusServer(boost::asio::io_context& loop, Clock& clock, ModbusOp
 }
 
 ModbusServer::~ModbusServer() {
+  *alive_ = false;
+  boost::system::error_code ignored;
+  for (const auto& connection : connections_) connection->socket.close(ignored);
   for (const int fd : {spare_, pair_[0], pair_[1]}) {
     if (fd >= 0) ::close(fd);
   }
@@ -85,22 +88,25 @@ std::uint16_t ModbusServer::port() const {
 // ---- TCP
 
 void ModbusServer::accept() {
-  acceptor_.async_accept([this](const boost::system::error_code& ec, tcp::socket socket) {
-    if (ec) return;
+  acceptor_.async_accept([this, alive = alive_](const boost::system::error_code& ec, tcp::socket socket) {
+    if (ec || !*alive) return;
     Context context(modbus_new_tcp("127.0.0.1", 502));
     modbus_set_socket(context.get(), socket.native_handle());
-    receive(std::make_shared<Connection>(std::move(socket), std::move(context)));
+    receive(*connections_.insert(std::make_shared<Connection>(std::move(socket), std::move(context))).first);
     accept();
   });
 }
 
 void ModbusServer::receive(const std::shared_ptr<Connection>& connection) {
   connection->socket.async_wait(
-      tcp::socket::wait_read, [this, connection](const boost::system::error_code& ec) {
+      tcp::socket::wait_read, [this, alive = alive_, connection](const boost::system::error_code& ec) {
+        if (ec || !*alive) return;
         std::array<std::uint8_t, MODBUS_TCP_MAX_ADU_LENGTH> query{};
-        if (ec) return;
         const int got = modbus_receive(connection->context.get(), query.data());
-        if (got < 0) return;  // it has gone, and the connection with it
+        if (got < 0) {  // it has gone
+          connections_.erase(connection);
+          return;
+        }
         handle(connection->context.get(), {query.data(), static_cast<std::size_t>(got)},
                [this, connection] { receive(connection); });
       });
@@ -136,8 +142,8 @@ void ModbusServer::plug(bool in) {
 
 void ModbusServer::read_line() {
   line_.async_read_some(boost::asio::buffer(buffer_),
-                        [this](const boost::system::error_code& ec, std::size_t size) {
-                          if (ec) return;
+                        [this, alive = alive_](const boost::system::error_code& ec, std::size_t size) {
+                          if (ec || !*alive) return;
                           heard_.append(buffer_, size);
                           hear_line();
                           read_line();
@@ -231,7 +237,10 @@ void ModbusServer::count(const Asked& asked) {
   const bool reads = asked.function <= MODBUS_FC_READ_INPUT_REGISTERS;
   ++(reads ? counts.reads : counts.writes);
   if (reads) counts.values += asked.count;
-  if (reads && asked.address == 0) ++counts.from_zero;
+  if (reads && asked.address == 0) {
+    ++counts.rounds;
+    counts.last_round = counts.reads - std::exchange(counts.round_began, counts.reads);
+  }
   if (!options_.counts.empty() && !counts_timer_.pending())
     counts_timer_.start(kCountsEvery, [this] { write_counts(); });
 }
@@ -241,7 +250,8 @@ void ModbusServer::write_counts() {
   for (const auto& [unit, counts] : counts_) {
     json[std::to_string(unit)] = {{"reads", counts.reads},
                                   {"writes", counts.writes},
-                                  {"from_zero", counts.from_zero},
+                                  {"rounds", counts.rounds},
+                                  {"last_round", counts.last_round},
                                   {"values", counts.values}};
   }
   auto next = options_.counts;

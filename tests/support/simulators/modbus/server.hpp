@@ -24,25 +24,27 @@ namespace sluice::simulators {
 
 struct ModbusOptions {
   std::vector<unsigned> units = {1};
-  std::optional<std::uint16_t> tcp_port;    // 0: the kernel chooses
-  std::filesystem::path link;               // the name of the line, as /dev/serial/by-id would give it
-  std::set<unsigned> silent;                // units that do not answer; silence(false) brings them back
-  std::map<unsigned, unsigned> exceptions;  // unit → what it answers to everything
-  std::map<unsigned, Duration> slow;        // unit → how late it answers
-  double bad_crc = 0;                       // share of the answers on the line that are broken
+  std::optional<std::uint16_t> tcp_port{};    // 0: the kernel chooses
+  std::filesystem::path link{};               // the name of the line, as /dev/serial/by-id would give it
+  std::set<unsigned> silent{};                // units that do not answer; silence(false) brings them back
+  std::map<unsigned, unsigned> exceptions{};  // unit → what it answers to everything
+  std::map<unsigned, Duration> slow{};        // unit → how late it answers
+  double bad_crc = 0;                         // share of the answers on the line that are broken
   struct Range {
     unsigned unit, first, last;
   };
-  std::vector<Range> holes;      // addresses that a unit does not have
-  std::vector<Range> stuck;      // holding registers that take a write and stay as they are
-  std::filesystem::path counts;  // file for what was asked, as JSON
+  std::vector<Range> holes{};      // addresses that a unit does not have
+  std::vector<Range> stuck{};      // holding registers that take a write and stay as they are
+  std::filesystem::path counts{};  // file for what was asked, as JSON
   std::uint64_t seed = 1;
 };
 
 struct ModbusCounts {
   std::uint64_t reads = 0, writes = 0;
-  std::uint64_t from_zero = 0;  // reads that begin at address 0: the rounds of a poller that reads all
-  std::uint64_t values = 0;     // registers and bits that were read
+  std::uint64_t rounds = 0;      // reads that begin at address 0, where a poller that reads all begins
+  std::uint64_t last_round = 0;  // reads from one of these to the next
+  std::uint64_t round_began = 0;
+  std::uint64_t values = 0;  // registers and bits that were read
 };
 
 class ModbusServer {
@@ -103,6 +105,8 @@ class ModbusServer {
   bool silent_now_ = true, line_busy_ = false;
   MonoTime began_;
   Timer counts_timer_;
+  std::set<std::shared_ptr<Connection>> connections_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   std::set<std::shared_ptr<Timer>> late_;
 };
 
