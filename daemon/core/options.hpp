@@ -177,7 +177,7 @@ struct AdapterOptions {
   // makes typed values of it (config/adapter_section.hpp).
   std::string section = "{}";
   std::filesystem::path folder;  // of the file: relative paths in the section are meant from here
-  struct Place {  // where a value of the section stands in the file
+  struct Place {                 // where a value of the section stands in the file
     std::string pointer;
     int line = 1, column = 1;
   };
