@@ -11,17 +11,11 @@
 
 #include "aws/cvm.hpp"
 #include "aws/digest.hpp"
+#include "core/freed.hpp"
 
 namespace sluice::lambda {
 namespace {
 
-template <auto Free>
-struct Freed {
-  template <typename T>
-  void operator()(T* held) const {
-    Free(held);
-  }
-};
 using Bio = std::unique_ptr<BIO, Freed<BIO_free_all>>;
 using Request = std::unique_ptr<X509_REQ, Freed<X509_REQ_free>>;
 using Cert = std::unique_ptr<X509, Freed<X509_free>>;

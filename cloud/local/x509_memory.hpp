@@ -11,16 +11,10 @@
 #include <string_view>
 
 #include "core/error.hpp"
+#include "core/freed.hpp"
 
 namespace sluice::cloud::x509 {
 
-template <auto Free>
-struct Freed {
-  template <typename T>
-  void operator()(T* p) const {
-    Free(p);
-  }
-};
 using KeyPtr = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
 using CertPtr = std::unique_ptr<X509, Freed<X509_free>>;
 using RequestPtr = std::unique_ptr<X509_REQ, Freed<X509_REQ_free>>;

@@ -14,20 +14,15 @@
 #include <memory>
 #include <optional>
 
+#include "core/freed.hpp"
+
 namespace sluice::identity {
 namespace {
 
-template <auto fn>
-struct Free {
-  template <typename T>
-  void operator()(T* p) const {
-    fn(p);
-  }
-};
-using Bio = std::unique_ptr<BIO, Free<BIO_free_all>>;
-using Key = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
-using Certificate = std::unique_ptr<X509, Free<X509_free>>;
-using Csr = std::unique_ptr<X509_REQ, Free<X509_REQ_free>>;
+using Bio = std::unique_ptr<BIO, Freed<BIO_free_all>>;
+using Key = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
+using Certificate = std::unique_ptr<X509, Freed<X509_free>>;
+using Csr = std::unique_ptr<X509_REQ, Freed<X509_REQ_free>>;
 
 Error openssl_error(const std::string& what) {
   char words[256] = "no reason given";
@@ -59,13 +54,13 @@ Certificate first_certificate(std::string_view pem) {
 
 std::int64_t seconds_of(const ASN1_TIME* time) {
   int days = 0, seconds = 0;
-  const std::unique_ptr<ASN1_TIME, Free<ASN1_TIME_free>> epoch(ASN1_TIME_set(nullptr, 0));
+  const std::unique_ptr<ASN1_TIME, Freed<ASN1_TIME_free>> epoch(ASN1_TIME_set(nullptr, 0));
   if (ASN1_TIME_diff(&days, &seconds, epoch.get(), time) != 1) return 0;
   return days * std::int64_t{86'400} + seconds;
 }
 
 bool add_extension(X509* to, X509V3_CTX& context, int nid, const char* value) {
-  const std::unique_ptr<X509_EXTENSION, Free<X509_EXTENSION_free>> extension(
+  const std::unique_ptr<X509_EXTENSION, Freed<X509_EXTENSION_free>> extension(
       X509V3_EXT_conf_nid(nullptr, &context, nid, value));
   return extension && X509_add_ext(to, extension.get(), -1) == 1;
 }
@@ -138,7 +133,7 @@ result<std::string> issue_certificate(const IssueOptions& options) {
 
   const Certificate made(X509_new());
   std::array<unsigned char, 16> serial{};
-  const std::unique_ptr<BIGNUM, Free<BN_free>> number(
+  const std::unique_ptr<BIGNUM, Freed<BN_free>> number(
       RAND_bytes(serial.data(), static_cast<int>(serial.size())) == 1
           ? BN_bin2bn(serial.data(), static_cast<int>(serial.size()), nullptr)
           : nullptr);

@@ -7,6 +7,8 @@
 
 #include <memory>
 
+#include "core/freed.hpp"
+
 namespace sluice::identity {
 namespace {
 
@@ -14,14 +16,7 @@ constexpr std::size_t kNonceBytes = 12, kTagBytes = 16;
 constexpr char kVersion = 1;  // the first byte of what is sealed
 constexpr std::size_t kMaxSealed = 64 * 1024;
 
-template <auto fn>
-struct Free {
-  template <typename T>
-  void operator()(T* p) const {
-    fn(p);
-  }
-};
-using Cipher = std::unique_ptr<EVP_CIPHER_CTX, Free<EVP_CIPHER_CTX_free>>;
+using Cipher = std::unique_ptr<EVP_CIPHER_CTX, Freed<EVP_CIPHER_CTX_free>>;
 
 const unsigned char* bytes(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
@@ -69,7 +64,7 @@ result<Seal> Seal::from(std::string_view material) {
                  "a sealing key needs at least 32 bytes; this one has " + std::to_string(material.size())};
   }
   constexpr std::string_view kInfo = "sluice identity seal 1";
-  const std::unique_ptr<EVP_PKEY_CTX, Free<EVP_PKEY_CTX_free>> derive(
+  const std::unique_ptr<EVP_PKEY_CTX, Freed<EVP_PKEY_CTX_free>> derive(
       EVP_PKEY_CTX_new_id(EVP_PKEY_HKDF, nullptr));
   Key key{};
   std::size_t size = key.size();

@@ -8,23 +8,15 @@
 
 #include "plugins/mqtt/presets.hpp"
 #include "plugins/sdk/secret_file.hpp"
+#include "plugins/sdk/section.hpp"
 
 namespace sluice::site {
 namespace {
 
 using adapter::Json;
-
-Error wrong(const std::string& key, const std::string& text) {
-  return {errc::invalid_argument, key + ": " + text};
-}
-
-std::string text(const Json& json, const char* key, const char* otherwise = "") {
-  return json.value(key, std::string(otherwise));
-}
-
-Duration milliseconds(const Json& json, const char* key, std::int64_t otherwise) {
-  return std::chrono::milliseconds(json.value(key, otherwise));
-}
+using adapter::milliseconds;
+using adapter::text;
+using adapter::wrong;
 
 result<void> read_url(const std::string& url, LinkSettings& link) {
   const auto bad = [&url](const char* why) { return wrong("broker", "`" + url + "`: " + why); };

@@ -1,4 +1,4 @@
-// Base64 (RFC 4648) back to bytes, for the correlation data of messages. Used by Session.
+// Base64 (RFC 4648, with padding): correlation data of messages, SMP's serial console framing.
 #pragma once
 
 #include <string>
@@ -6,7 +6,10 @@
 
 namespace sluice::adapter {
 
-// What is not base64 ends it.
-std::string from_base64(std::string_view text);
+std::string base64(std::string_view bytes);
+
+// Appends what the text says. False, with nothing appended, unless it is base64 to the letter: a multiple of
+// four characters, padding only at the end, no stray bits.
+bool base64_append(std::string_view text, std::string& out);
 
 }  // namespace sluice::adapter

@@ -224,7 +224,8 @@ void Session::take_message(const mqtt::Publish& publish) {
     take_call(rest, publish, reply_to(publish));
   } else if (what == "msg") {
     const auto response_topic = user_property(publish, "response-topic");
-    const auto correlation = from_base64(user_property(publish, "correlation-data"));
+    std::string correlation;
+    (void)base64_append(user_property(publish, "correlation-data"), correlation);
     Message message;
     message.device = level_of(rest);
     message.topic = rest;

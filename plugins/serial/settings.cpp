@@ -5,23 +5,15 @@
 #include <set>
 
 #include "plugins/sdk/secret_file.hpp"
+#include "plugins/sdk/section.hpp"
 
 namespace sluice::serial {
 namespace {
 
 using adapter::Json;
-
-Error wrong(const std::string& key, const std::string& text) {
-  return {errc::invalid_argument, key + ": " + text};
-}
-
-std::string text(const Json& json, const char* key, const char* otherwise = "") {
-  return json.value(key, std::string(otherwise));
-}
-
-Duration milliseconds(const Json& json, const char* key) {
-  return std::chrono::milliseconds(json.value(key, std::int64_t{0}));
-}
+using adapter::milliseconds;
+using adapter::text;
+using adapter::wrong;
 
 // One key with escapes, as bytes.
 result<void> bytes(const Json& json, const char* key, std::string& into) {

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "plugins/smp/base64.hpp"
+#include "plugins/sdk/base64.hpp"
 #include "plugins/smp/frame.hpp"
 
 namespace sluice::smp {
@@ -38,7 +38,7 @@ std::vector<std::string> console_lines(std::string_view message) {
   put_u16(frame, message.size() + 2);
   frame += message;
   put_u16(frame, crc16_xmodem(message));
-  const std::string text = base64(frame);
+  const std::string text = adapter::base64(frame);
   std::vector<std::string> lines;
   for (std::size_t at = 0; at < text.size(); at += kLineText) {
     auto& line = lines.emplace_back(at == 0 ? kFirst : kMore);
@@ -95,7 +95,7 @@ void ConsoleReader::take(std::string_view text, bool first, std::vector<std::str
     ++counters_.broken_frames;  // its beginning was lost
     return;
   }
-  if (!base64_append(text, frame_) || frame_.size() < 2) return give_up();
+  if (!adapter::base64_append(text, frame_) || frame_.size() < 2) return give_up();
   const std::size_t length = u16(frame_, 0);
   if (length < kHeaderSize + 2 || length > kMaxMessage + 2) return give_up();
   const std::size_t whole = length + 2;

@@ -2,31 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
-
+#include "plugins/sdk/secret_file.hpp"
 #include "plugins/smp/udp_transport.hpp"
 
 namespace sluice::smp {
 namespace {
 
 using Json = nlohmann::json;
-
-constexpr std::size_t kMaxToken = 1024;
-
-result<std::string> read_token(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string token(kMaxToken + 1, '\0');
-  file.read(token.data(), static_cast<std::streamsize>(token.size()));
-  if (file.bad() || !file.is_open())
-    return Error{errc::io, fmt::format("access_token_file: {} cannot be read", path)};
-  token.resize(static_cast<std::size_t>(file.gcount()));
-  while (!token.empty() && (token.back() == '\n' || token.back() == '\r')) token.pop_back();
-  if (token.empty() || token.size() > kMaxToken) {
-    return Error{errc::invalid_argument,
-                 fmt::format("access_token_file: {} must hold 1 to {} bytes", path, kMaxToken)};
-  }
-  return token;
-}
 
 Duration milliseconds(const Json& section, const char* key) {
   return std::chrono::milliseconds(section.at(key).get<std::int64_t>());
@@ -118,8 +100,8 @@ result<Settings> settings_of(const Json& section) {
     s.udp_port = section.at("udp_port");
   }
   if (section.contains("access_token_file")) {
-    auto token = read_token(section.at("access_token_file"));
-    if (!token) return token.error();
+    auto token = adapter::read_secret(section.at("access_token_file").get<std::string>());
+    if (!token) return Error{token.error().code, "access_token_file: " + token.error().text};
     s.token = std::move(*token);
   }
   return s;

@@ -9,16 +9,11 @@
 
 #include <memory>
 
+#include "core/freed.hpp"
+
 namespace sluice::lambda::test {
 namespace {
 
-template <auto Free>
-struct Freed {
-  template <typename T>
-  void operator()(T* held) const {
-    Free(held);
-  }
-};
 using Key = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
 using Request = std::unique_ptr<X509_REQ, Freed<X509_REQ_free>>;
 using Bio = std::unique_ptr<BIO, Freed<BIO_free>>;
