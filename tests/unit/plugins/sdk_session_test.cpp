@@ -351,9 +351,14 @@ TEST_F(SdkSession, EndsOnBytesThatAreNoMqtt) {
 }
 
 TEST(Base64, ReadsWhatTheDaemonWrites) {
-  for (const auto* text : {"", "a", "ab", "abc", "abcd", "\x01\xff\xfe\x80"})
-    EXPECT_EQ(from_base64(device::base64(text)), text);
-  EXPECT_EQ(from_base64("YW!"), "a");
+  for (const auto* text : {"", "a", "ab", "abc", "abcd", "\x01\xff\xfe\x80"}) {
+    std::string read;
+    EXPECT_TRUE(base64_append(device::base64(text), read));
+    EXPECT_EQ(read, text);
+  }
+  std::string read = "before";
+  EXPECT_FALSE(base64_append("YW!", read));
+  EXPECT_EQ(read, "before");
 }
 
 }  // namespace

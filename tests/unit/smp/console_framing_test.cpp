@@ -1,6 +1,6 @@
 #include "plugins/smp/console_framing.hpp"
 
-#include "plugins/smp/base64.hpp"
+#include "plugins/sdk/base64.hpp"
 #include "plugins/smp/frame.hpp"
 #include "tests/unit/smp/golden.hpp"
 
@@ -49,7 +49,7 @@ TEST(SmpConsole, CutsLongMessagesInLinesThatDecodeAlone) {
     EXPECT_LE(lines[i].size(), kMaxLine);
     EXPECT_EQ(lines[i].substr(0, 2), i == 0 ? "\x06\x09" : "\x04\x14");
     std::string part;
-    EXPECT_TRUE(base64_append(std::string_view(lines[i]).substr(2, lines[i].size() - 3), part));
+    EXPECT_TRUE(adapter::base64_append(std::string_view(lines[i]).substr(2, lines[i].size() - 3), part));
   }
   ConsoleReader reader;
   EXPECT_EQ(read(reader, joined(message)), std::vector<std::string>{message});
@@ -90,8 +90,10 @@ TEST(SmpConsole, IsInStepAgainWithTheNextFrameWhateverCameBefore) {
       std::string(5000, 'n'),          // noise without an end
       "\x06\x09!!!!\n",                // no base64
       "\x06\x09\n",                    // an empty frame
-      "\x06\x09" + base64(std::string("\xFF\xFF", 2) + std::string(40, 'x')) + "\n",  // longer than any
-      "\x06\x09" + base64(std::string("\0\x01", 2) + std::string(40, 'x')) + "\n",    // shorter than any
+      "\x06\x09" + adapter::base64(std::string("\xFF\xFF", 2) + std::string(40, 'x')) +
+          "\n",  // longer than any
+      "\x06\x09" + adapter::base64(std::string("\0\x01", 2) + std::string(40, 'x')) +
+          "\n",  // shorter than any
   };
   auto flipped = good;
   flipped[60] = flipped[60] == 'A' ? 'B' : 'A';
@@ -118,10 +120,10 @@ TEST(SmpConsole, NeverGivesAMessageWithATurnedBit) {
 
 TEST(SmpBase64, IsStrict) {
   std::string out;
-  EXPECT_TRUE(base64_append("QUI=", out));
+  EXPECT_TRUE(adapter::base64_append("QUI=", out));
   EXPECT_EQ(out, "AB");
   for (const auto* bad : {"QUI", "Q===", "QUJ=", "QU=D", "QUI=QUI=", "QU\nI", "===="})
-    EXPECT_FALSE(base64_append(bad, out)) << bad;
+    EXPECT_FALSE(adapter::base64_append(bad, out)) << bad;
   EXPECT_EQ(out, "AB");
 }
 
