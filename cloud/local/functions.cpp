@@ -21,7 +21,8 @@ Functions make_functions(LocalIotControl& iot, lambda::DeviceTable& table, Clock
   const auto cvm = std::make_shared<lambda::cvm::CvmHandler>(iot, table, vending, now, log.named("cvm"));
   const auto jitr = std::make_shared<lambda::jitr::JitrHandler>(
       iot, options.listed ? &table : nullptr,
-      lambda::jitr::Settings{.policy = options.policy, .reissue = reissue}, now, log.named("jitr"));
+      lambda::jitr::Settings{.region = iot.scope().region, .policy = options.policy, .reissue = reissue}, now,
+      log.named("jitr"));
   const auto hook = std::make_shared<lambda::fleet_hook::FleetHookHandler>(
       iot, table, lambda::fleet_hook::Settings{.region = iot.scope().region, .reissue = reissue}, now,
       log.named("fleet-hook"));

@@ -36,7 +36,7 @@ const char* const kAllPolicyDocument = R"({
 const char* const kClaimPolicyDocument = R"({
   "Version": "2012-10-17",
   "Statement": [
-    { "Effect": "Allow", "Action": "iot:Connect", "Resource": "*" },
+    { "Effect": "Allow", "Action": "iot:Connect", "Resource": "arn:aws:iot:*:*:client/claim-*" },
     { "Effect": "Allow", "Action": ["iot:Publish", "iot:Receive"],
       "Resource": ["arn:aws:iot:*:*:topic/$aws/certificates/create/*",
                    "arn:aws:iot:*:*:topic/$aws/certificates/create-from-csr/*",

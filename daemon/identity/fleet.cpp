@@ -6,6 +6,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "aws/digest.hpp"
 #include "identity/vendor.hpp"
 
 namespace sluice::identity {
@@ -56,12 +57,23 @@ Refusal failed(const Error& error, const char* step) {
   return refusal;
 }
 
+// What the claim connects as. The stack's policy for claims lets them be `claim-*` and nobody else, so that a
+// stolen one cannot throw out a device. Two connections with one client id would throw each other off: names
+// that are cut to AWS's 128 bytes keep a digest of all of themselves.
+std::string claim_client_id(const std::string& thing, std::uint64_t call) {
+  constexpr std::size_t kMostClientId = 128, kDigest = 16;
+  auto id = fmt::format("claim-{}-{}", thing, call);
+  if (id.size() <= kMostClientId) return id;
+  const auto end = fmt::format("-{}-{}", aws::sha256_hex(thing).substr(0, kDigest), call);
+  return "claim-" + thing.substr(0, kMostClientId - std::string_view("claim-").size() - end.size()) + end;
+}
+
 class Fleet final : public Vendor {
  public:
   explicit Fleet(const VendorParts& parts)
       : talk_(parts.talk),
         clock_(parts.clock),
-        claim_{.thing = parts.options.thing + "-claim",
+        claim_{.thing = parts.options.thing,
                .endpoint = {},
                .tls = {.certificate_pem = {},
                        .key_pem = {},
@@ -135,8 +147,7 @@ class Fleet final : public Vendor {
 
   CloudIdentity claim_of(std::uint64_t call) const {
     auto identity = claim_;
-    identity.thing +=
-        fmt::format("-{}", call);  // two connections with one client id would throw each other off
+    identity.thing = claim_client_id(claim_.thing, call);
     return identity;
   }
 

@@ -12,7 +12,7 @@ import boto3
 import cloud_stack
 import pytest
 import yaml
-from house import accepts, free_port, wait_for
+from house import SLUICECTL, accepts, free_port, wait_for
 
 DEPLOY = cloud_stack.ROOT / "cloud/stack/deploy"
 ACCOUNT = "123456789012"
@@ -136,7 +136,7 @@ def test_another_parameter_is_another_deployment_of_the_api(cloud, tmp_path):
     assert first == second != third and first != "ApiDeployment"
 
 
-def test_two_regions_know_each_other_and_their_sluice_yaml_is_printed(cloud):
+def test_two_regions_know_each_other_and_their_sluice_yaml_is_printed(cloud, tmp_path):
     for region in ("eu-west-1", "us-east-1"):
         cloud.create_stack(region)
     urls = {region: cloud.stack(region)["Outputs"]["ApiUrl"] for region in ("eu-west-1", "us-east-1")}
@@ -150,6 +150,24 @@ def test_two_regions_know_each_other_and_their_sluice_yaml_is_printed(cloud):
     assert first["cloud"]["provisioning"]["url"] == urls["eu-west-1"]
     assert first["cloud"]["endpoint"] == cloud.stack("eu-west-1")["Outputs"]["DataEndpoint"]
     assert "cloud/stack/import FILE.csv --stack sluice --region us-east-1" in printed
+    assert_sluiced_takes(printed[: printed.index("# us-east-1:")], tmp_path)
+
+
+def assert_sluiced_takes(section, folder):
+    """The printed section, completed to a whole sluice.yaml, as an operator would."""
+    token = folder / "token"
+    token.write_text("secret\n")
+    token.chmod(0o600)
+    assert "access_token_file: /etc/sluice/token\n" in section
+    whole = yaml.safe_load(section.replace("/etc/sluice/token", str(token))) | {
+        "gateway": {"thing": "gw-1"}, "listen": ["mqtt://127.0.0.1:1883"], "store": {"directory": str(folder / "store")},
+        "devices": {"products": {"thermo": {"identity": "gateway", "may_publish": ["d/{device}/#"]}}}}
+    file = folder / "sluice.yaml"
+    file.write_text(yaml.safe_dump(whole))
+    check = subprocess.run([SLUICECTL, "config", "check", file], capture_output=True, text=True, timeout=60)
+    assert check.returncode == 0, check.stdout + check.stderr
+    # What the daemon adds to the address is what the template serves.
+    assert (yaml.safe_load(section)["cloud"]["provisioning"]["url"] + "/certificates").endswith("/prod/certificates")
 
 
 def test_missing_code_is_named_before_anything_is_made(cloud):

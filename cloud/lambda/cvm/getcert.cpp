@@ -57,7 +57,7 @@ ApiResponse getcert(const ApiRequest& request, Redemption& redemption, const Set
       .access_token = input(request, body, "deviceToken", "accessToken"),
       .csr = {},
       .key_hash = {},
-      .reissue = generation == Generation::second ? Reissue::rotate : settings.reissue,
+      .reissue = settings.reissue,
   };
   if (wanted.productid.empty() || wanted.access_token.empty()) {
     return generation == Generation::first ? words("Access Deny!") : plain("Bad Request");

@@ -22,6 +22,10 @@ std::string yes(const DeviceRecord& record) {
   return aws::dumped({{"allowProvisioning", true}, {"parameterOverrides", overrides}});
 }
 
+aws::Error being_served(std::string text) {
+  return {aws::Error::Kind::unavailable, 0, {}, std::move(text), {}};
+}
+
 std::string parameter(const json& event, const char* name, const char* alias) {
   const auto it = event.find("parameters");
   if (it == event.end() || !it->is_object()) return {};
@@ -48,11 +52,12 @@ Answer FleetHookHandler::operator()(std::string_view event) {
   }
   asked.key_hash = *key_hash;
   const auto seen = check_token(table_, asked.productid, asked.access_token, log_);
-  if (!seen) return no();
+  if (!seen && seen.error().status == 401) return no();
+  if (!seen) return FunctionError{"Table." + seen.error().code, seen.error().message};
   const auto redeemed = redeem(asked, *seen);
   if (!redeemed) {
     log_.error("{}: {} {}", asked.productid, redeemed.error().code, redeemed.error().text);
-    return no();
+    return FunctionError{"Aws.Trouble", redeemed.error().text};
   }
   log_.info("{}: {} for {}", asked.productid, *redeemed ? "allowed" : "not allowed", asked.certificate_id);
   return *redeemed ? yes(*seen) : no();
@@ -77,7 +82,8 @@ aws::result<bool> FleetHookHandler::may_replace(const Asked& asked, const Device
 aws::result<bool> FleetHookHandler::redeem(const Asked& asked, DeviceRecord seen) {
   const auto now = now_().time_since_epoch().count();
   if (!seen.region.empty() && seen.region != settings_.region) return false;
-  if (seen.apply_state == kInProgress && seen.claim_until > now) return false;
+  if (seen.apply_state == kInProgress && seen.claim_until > now)
+    return being_served("another request with this token is being served");
   const bool same_certificate = seen.apply_state == kRegistered && seen.cert_id == asked.certificate_id;
   if (seen.apply_state == kRegistered && !same_certificate) {
     const auto allowed = may_replace(asked, seen);
@@ -97,7 +103,8 @@ aws::result<bool> FleetHookHandler::redeem(const Asked& asked, DeviceRecord seen
     }
     next.pending_cert.clear();
     const auto mine = table_.replace(seen, next);
-    if (!mine || !*mine) return mine;
+    if (!mine) return mine.error();
+    if (!*mine) return being_served("another request with this token came first");
   }
   if (next.retiring.empty()) return true;
   // No yes before the old ones are out of use. If this is cut off, they are still listed.

@@ -21,8 +21,9 @@ class FleetHookHandler {
  public:
   FleetHookHandler(aws::IotControl& iot, DeviceTable& table, Settings settings, Now now, Log log);
   // {"certificateId","certificatePem","parameters":{"SerialNumber","accessToken"},...}
-  //   → {"allowProvisioning", "parameterOverrides"?:{"ThingName","Product"}}. Whatever is not certain is a
-  //   no.
+  //   → {"allowProvisioning", "parameterOverrides"?:{"ThingName","Product"}}. A no is final: the device gives
+  //   its token up. So only what was judged is a no; trouble on the way is a FunctionError, AWS IoT answers
+  //   500, and the device asks again. Neither lets anybody in.
   Answer operator()(std::string_view event);
 
  private:

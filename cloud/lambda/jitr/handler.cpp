@@ -23,6 +23,10 @@ FunctionError again_later(std::string_view step, const aws::Error& error) {
           std::string(step) + ": " + error.text};
 }
 
+aws::Error being_served() {
+  return {aws::Error::Kind::unavailable, 0, {}, "another request for the device is being served", {}};
+}
+
 }  // namespace
 
 JitrHandler::JitrHandler(aws::IotControl& iot, DeviceTable* table, Settings settings, Now now, Log log)
@@ -75,26 +79,49 @@ aws::result<JitrHandler::Allowed> JitrHandler::allowed(std::string_view thing,
   if (!found) return found.error();
   if (!*found) return Allowed{false, "it is not in the table of devices", {}};
   const auto& seen = **found;
-  const bool registered = seen.apply_state == kRegistered;
-  if (registered && seen.cert_id == certificate_id) return Allowed{true, {}, seen.product};
-  if (seen.apply_state != kNew && !(registered && settings_.reissue == Reissue::rotate)) {
-    return Allowed{
-        false, "the table of devices has it blocked, in progress, or with another certificate", {}};
+  if (!seen.region.empty() && seen.region != settings_.region)
+    return Allowed{false, "it belongs to the region " + seen.region, {}};
+  const auto now = now_().time_since_epoch().count();
+  if (seen.apply_state == kInProgress && seen.claim_until > now) return being_served();
+  if (seen.apply_state == kRegistered) {
+    if (seen.cert_id == certificate_id) return Allowed{true, {}, seen.product};
+    const auto refused = why_not_replaced(seen);
+    if (!refused) return refused.error();
+    if (!refused->empty()) return Allowed{false, *refused, {}};
+  } else if (seen.apply_state != kNew && seen.apply_state != kInProgress) {
+    return Allowed{false, "the table of devices has it blocked", {}};
   }
   auto next = seen;
   next.apply_state = kRegistered;
   next.cert_id = certificate_id;
   next.attempt = certificate_id;
   next.key_hash.clear();
-  next.timestamp = now_().time_since_epoch().count();
-  if (!seen.cert_id.empty()) next.retiring.push_back(seen.cert_id);
+  next.timestamp = now;
+  next.claim_until = 0;
+  next.region = settings_.region;
+  for (const auto& old : {seen.cert_id, std::exchange(next.pending_cert, {})}) {
+    if (!old.empty() && old != certificate_id) next.retiring.push_back(old);
+  }
   const auto mine = table_->replace(seen, next);
   if (!mine) return mine.error();
   if (!*mine) {  // the same event twice, or two certificates: the next try sees which
-    return aws::Error{
-        aws::Error::Kind::unavailable, 0, {}, "another event for the device is being served", {}};
+    return being_served();
   }
   return Allowed{true, {}, seen.product};
+}
+
+// Empty: the registered certificate may be replaced. What an operator took out of use is not: a key of the CA
+// would else overrule the operator.
+aws::result<std::string> JitrHandler::why_not_replaced(const DeviceRecord& seen) {
+  if (settings_.reissue != Reissue::rotate) return std::string("it has another certificate");
+  if (seen.cert_id.empty()) return std::string();
+  const auto registered = iot_.describe_certificate(seen.cert_id);
+  if (!registered) {
+    if (registered.error().kind == aws::Error::Kind::not_found) return std::string();
+    return registered.error();
+  }
+  if (registered->status == "ACTIVE" || registered->status == "PENDING_ACTIVATION") return std::string();
+  return "its certificate " + seen.cert_id + " is " + registered->status + "; an operator took it out of use";
 }
 
 aws::result<void> JitrHandler::activate(const std::string& thing, const std::string& product,

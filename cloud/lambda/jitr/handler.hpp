@@ -12,6 +12,7 @@
 namespace sluice::lambda::jitr {
 
 struct Settings {
+  std::string region;  // ours; a device of the table may belong to another
   std::string policy;
   bool thing_types = true;
   // With a table: may another certificate of the CA replace the registered one?
@@ -36,6 +37,7 @@ class JitrHandler {
   };
   Answer admit(const std::string& thing, const aws::Certificate& certificate);
   aws::result<Allowed> allowed(std::string_view thing, const std::string& certificate_id);
+  aws::result<std::string> why_not_replaced(const DeviceRecord& seen);
   aws::result<void> activate(const std::string& thing, const std::string& product,
                              const aws::Certificate& certificate);
   aws::result<void> retire_former(const std::string& thing, std::string_view certificate_id);

@@ -15,7 +15,8 @@ int main() {
         const auto types = lambda::read_thing_types(parts.environment);
         if (!types) return types.error();
         jitr = std::make_unique<lambda::jitr::JitrHandler>(parts.iot, parts.table,
-                                                           lambda::jitr::Settings{.policy = *policy,
+                                                           lambda::jitr::Settings{.region = parts.region,
+                                                                                  .policy = *policy,
                                                                                   .thing_types = *types,
                                                                                   .reissue = reissue->first,
                                                                                   .retired = reissue->second},

@@ -24,7 +24,7 @@ struct Claimer {
   explicit Claimer(House& h, mqtt::Version v = mqtt::Version::v5) : house(h), version(v) {
     const auto folder = house.scratch.path() / "cloud" / "claim";
     peer = house.tls_peer_of(*read_file(folder / "cert.pem"), *read_file(folder / "key.pem"));
-    peer->send(bytes_of(connect_packet("claimer", version)));
+    peer->send(bytes_of(connect_packet("claim-1", version)));
     EXPECT_EQ(reason_of(house.next_packet(*peer)), 0);
   }
   // The reply, without having subscribed to it.
@@ -96,6 +96,15 @@ TEST(Fleet, ProvisionsADeviceThatHasAToken) {
   EXPECT_EQ(connects(house, made["certificatePem"], pair.key, "dev-1"), 0);
   EXPECT_EQ(house.log_text().find(token), std::string::npos) << "tokens are in no log";
   EXPECT_EQ(house.admin("GET", "/received").find(token), std::string::npos);
+}
+
+TEST(Fleet, AClaimConnectsAsNobodyElse) {
+  House house;
+  const auto folder = house.scratch.path() / "cloud" / "claim";
+  const auto certificate = *read_file(folder / "cert.pem"), key = *read_file(folder / "key.pem");
+  EXPECT_EQ(connects(house, certificate, key, "claim-gw-1-1"), 0);
+  for (const char* id : {"gw-1", "gw-1-claim-1", "claim"})
+    EXPECT_NE(connects(house, certificate, key, id), 0) << id;
 }
 
 TEST(Fleet, MakesKeysToo) {
@@ -204,9 +213,9 @@ TEST(Fleet, HasTroubleOnDemand) {
 TEST(Fleet, GivesClaimsForFiveMinutesToTrustedUsers) {
   House house;
   const auto claim = control(house, "POST", "/provisioning-templates/fleet/provisioning-claim").json();
-  EXPECT_EQ(connects(house, claim["certificatePem"], claim["keyPair"]["PrivateKey"], "installer"), 0);
+  EXPECT_EQ(connects(house, claim["certificatePem"], claim["keyPair"]["PrivateKey"], "claim-installer"), 0);
   house.pass(306s);
-  EXPECT_EQ(connects(house, claim["certificatePem"], claim["keyPair"]["PrivateKey"], "installer"), -1);
+  EXPECT_EQ(connects(house, claim["certificatePem"], claim["keyPair"]["PrivateKey"], "claim-installer"), -1);
 }
 
 struct OwnAuthority {

@@ -119,7 +119,10 @@ result<void> ScriptedCloud::contact(const CloudIdentity& identity) {
   ++connects;
   if (!reachable) return Error{errc::unreachable, "no network"};
   if (!takes_certificates) return Error{errc::unauthorized, "not authorized"};
-  if (identity.thing.find("-claim") != std::string::npos) return {};
+  if (identity.thing.starts_with("claim-")) {
+    claims.push_back(identity.thing);
+    return {};
+  }
   const auto facts = read_certificate(identity.tls.certificate_pem);
   if (!facts) return Error{errc::tls, "no certificate"};
   if (!check_certificate_of_key(identity.tls.certificate_pem, Secret(std::string_view(identity.tls.key_pem))))

@@ -52,6 +52,7 @@ class ScriptedCloud {
   // What happened.
   unsigned requests = 0, refused = 0, connects = 0, talks = 0;
   std::vector<std::string> urls, bodies, headers;
+  std::vector<std::string> claims;  // client ids of the claim certificate
   std::map<LaneId, CloudIdentity> lanes;
   std::vector<LaneId> closed_lanes;
   std::map<std::string, Certificate> certificates;  // by id

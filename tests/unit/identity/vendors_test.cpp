@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 
 #include "tests/unit/identity/house.hpp"
 
@@ -100,6 +101,26 @@ TEST(Fleet, AHookThatSaysNoRefusesTheToken) {
   EXPECT_EQ(admission->kind, Kind::refused);
   EXPECT_NE(admission->text.find("hook refuses"), std::string::npos) << admission->text;
   EXPECT_EQ(house.cloud.active("m1"), 0U);
+}
+
+// The claim policy allows client/claim-*, and a client id has at most 128 bytes.
+TEST(Fleet, ItsClaimConnectsAsNobodyElseWhateverTheGatewayIsCalled) {
+  std::set<std::string> ids;
+  for (const auto& gateway : {std::string("gw-1"), std::string(128, 'g'), std::string(127, 'g') + "h"}) {
+    House house;
+    house.use(Method::fleet);
+    house.options.thing = gateway;
+    house.cloud.tokens[gateway] = "gateway-token";
+    house.start();
+    EXPECT_EQ(house.admit("m1", "token-m1")->kind, Kind::granted);
+    ASSERT_TRUE(house.until([&] { return house.up("m1"); }));
+    EXPECT_GE(house.cloud.claims.size(), 2U) << "one asks for the certificate, one registers it";
+    for (const auto& id : house.cloud.claims) {
+      EXPECT_TRUE(id.starts_with("claim-g")) << id;
+      EXPECT_LE(id.size(), 128U);
+      EXPECT_TRUE(ids.insert(id).second) << id << " comes twice";
+    }
+  }
 }
 
 TEST(OwnCa, ConnectsUntilAwsHasRegisteredTheCertificate) {

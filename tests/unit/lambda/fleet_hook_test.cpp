@@ -18,15 +18,19 @@ using test::kToken;
 // AWS IoT activates the certificate after our yes.
 class Hook : public ::testing::Test {
  protected:
-  bool asks(const std::string& id, const std::string& pem, const std::string& token = kToken) {
+  Answer answer(const std::string& id, const std::string& pem, const std::string& token = kToken) {
     FleetHookHandler handler(world.iot, world.table, {.region = "eu-central-1", .reissue = reissue},
                              world.clock(), world.log());
-    const auto answer = handler(json{{"certificateId", id},
-                                     {"certificatePem", pem},
-                                     {"parameters", {{"SerialNumber", kDevice}, {"accessToken", token}}}}
-                                    .dump());
-    EXPECT_TRUE(answer);
-    last = json::parse(*answer);
+    return handler(json{{"certificateId", id},
+                        {"certificatePem", pem},
+                        {"parameters", {{"SerialNumber", kDevice}, {"accessToken", token}}}}
+                       .dump());
+  }
+  bool asks(const std::string& id, const std::string& pem, const std::string& token = kToken) {
+    const auto said = answer(id, pem, token);
+    EXPECT_TRUE(said);
+    if (!said) return false;
+    last = json::parse(*said);
     return last.at("allowProvisioning").get<bool>();
   }
   std::string pending(const std::string& pem) { return world.iot.add(pem, "PENDING_ACTIVATION"); }
@@ -46,15 +50,47 @@ TEST_F(Hook, AllowsADeviceWithItsTokenAndTellsItsName) {
   EXPECT_TRUE(asks(id, pem)) << "the answer got lost";
 }
 
-TEST_F(Hook, DeniesAWrongTokenAnUnknownDeviceAndABrokenTable) {
+TEST_F(Hook, DeniesAWrongTokenABlockedDeviceAndOneOfAnotherRegion) {
   const auto pem = test::make_certificate("any");
   const auto id = pending(pem);
   EXPECT_FALSE(asks(id, pem, "guess"));
-  world.faults.arm(Fault::fails_before, 1);
-  EXPECT_FALSE(asks(id, pem));
   world.change([](auto& record) { record.apply_state = 9; });
   EXPECT_FALSE(asks(id, pem));
   EXPECT_FALSE(last.contains("parameterOverrides"));
+  world.change([](auto& record) { record.apply_state = kNew, record.region = "us-east-1"; });
+  EXPECT_FALSE(asks(id, pem));
+}
+
+// A no makes AWS IoT answer 403, for which a device gives its token up.
+TEST_F(Hook, TroubleOnTheWayIsNoNo) {
+  reissue = Reissue::rotate;
+  const auto old_pem = test::make_certificate("any"), pem = test::make_certificate("any");
+  const auto old = pending(old_pem), id = pending(pem);
+  ASSERT_TRUE(asks(old, old_pem));
+  world.iot.set_status(old, "ACTIVE");
+  int steps = 0;
+  for (bool struck = true; struck && steps < 40; ++steps) {  // the table, then AWS IoT
+    test::World fresh;
+    FleetHookHandler handler(fresh.iot, fresh.table, {.region = "eu-central-1"}, fresh.clock(), fresh.log());
+    const auto certificate = fresh.iot.add(pem, "PENDING_ACTIVATION");
+    fresh.change([&](auto& record) { record.retiring = {fresh.iot.add(old_pem, "ACTIVE")}; });
+    fresh.faults.arm(Fault::fails_before, steps + 1);
+    const auto said = handler(json{{"certificateId", certificate},
+                                   {"certificatePem", pem},
+                                   {"parameters", {{"SerialNumber", kDevice}, {"accessToken", kToken}}}}
+                                  .dump());
+    struck = fresh.faults.struck();
+    if (said) EXPECT_TRUE(json::parse(*said).at("allowProvisioning").get<bool>()) << "step " << steps + 1;
+    if (steps < 3) EXPECT_FALSE(said) << "step " << steps + 1;
+  }
+  EXPECT_GT(steps, 4);
+  world.change([&](auto& record) {
+    record.apply_state = kInProgress;
+    record.claim_until = world.now + 10;
+  });
+  EXPECT_FALSE(answer(id, pem)) << "another request has the claim";
+  world.now += 10;
+  EXPECT_TRUE(asks(id, pem));
 }
 
 TEST_F(Hook, ASecondKeyIsRefusedOrReplacesTheFirst) {
@@ -104,12 +140,11 @@ TEST_F(Hook, CutAnywhereItNeverSaysYesBeforeTheOldCertificateIsOutOfUse) {
       FleetHookHandler handler(fresh.iot, fresh.table, {.region = "eu-central-1", .reissue = Reissue::rotate},
                                fresh.clock(), fresh.log());
       const auto ask = [&](const std::string& id, const std::string& certificate) {
-        return json::parse(*handler(json{{"certificateId", id},
-                                         {"certificatePem", certificate},
-                                         {"parameters", {{"SerialNumber", kDevice}, {"accessToken", kToken}}}}
-                                        .dump()))
-            .at("allowProvisioning")
-            .get<bool>();
+        const auto said = handler(json{{"certificateId", id},
+                                       {"certificatePem", certificate},
+                                       {"parameters", {{"SerialNumber", kDevice}, {"accessToken", kToken}}}}
+                                      .dump());
+        return said && json::parse(*said).at("allowProvisioning").get<bool>();
       };
       const auto old = fresh.iot.add(old_pem, "PENDING_ACTIVATION");
       ASSERT_TRUE(ask(old, old_pem));

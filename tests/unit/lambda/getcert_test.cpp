@@ -21,10 +21,14 @@ class Getcert : public ::testing::Test {
     ApiRequest request;
     request.method = "GET", request.path = "/getcert", request.stage = stage;
     request.query = {{"serialNumber", device}, {"deviceToken", token}};
+    return respond(request);
+  }
+  ApiResponse respond(const ApiRequest& request) {
+    CvmHandler handler(world.iot, world.table, settings, world.clock(), world.log());
     return handler.respond(request);
   }
   test::World world;
-  CvmHandler handler{world.iot, world.table, world.settings(), world.clock(), world.log()};
+  Settings settings = world.settings();
 };
 
 TEST_F(Getcert, GivesKeysCertificateAndRootInBothGenerations) {
@@ -63,7 +67,8 @@ TEST_F(Getcert, TheSecondGenerationAnswersEveryFailureWithStatus500AndPlainText)
   EXPECT_EQ(get("Prod").body, "Service error");
 }
 
-TEST_F(Getcert, TheSecondGenerationRotates) {
+TEST_F(Getcert, TheSecondGenerationRotatesIfItMay) {
+  settings.reissue = Reissue::rotate;
   const std::string first = json::parse(get("Prod").body).at("certificateId");
   const std::string second = json::parse(get("Prod").body).at("certificateId");
   EXPECT_NE(first, second);
@@ -71,11 +76,22 @@ TEST_F(Getcert, TheSecondGenerationRotates) {
   EXPECT_EQ(world.iot.status_of(first), "");
 }
 
+TEST_F(Getcert, NoGenerationRotatesUnderRefuse) {
+  for (const char* stage : {"LATEST", "Prod"}) {
+    world.change([](auto& record) { record.apply_state = kNew; });
+    const std::string first = json::parse(get(stage).body).at("certificateId");
+    const auto again = get(stage);
+    EXPECT_EQ(again.body, stage == std::string("Prod") ? "Error issuing certificate!"
+                                                       : "\"Identical serial number error!\"");
+    EXPECT_EQ(world.iot.active(), std::vector{first});
+  }
+}
+
 TEST_F(Getcert, TakesABodyAndTheNamesOfTheTableToo) {
   ApiRequest request;
   request.method = "GET", request.path = "/Prod/getcert";
   request.body = json{{"productid", kDevice}, {"accessToken", kToken}}.dump();
-  EXPECT_EQ(handler.respond(request).status, 200U);
+  EXPECT_EQ(respond(request).status, 200U);
 }
 
 }  // namespace

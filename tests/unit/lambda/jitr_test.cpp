@@ -21,7 +21,8 @@ class Registering : public ::testing::Test {
   }
   Answer event(const std::string& id) {
     JitrHandler handler(world.iot, with_table ? &world.table : nullptr,
-                        {.policy = "devices", .reissue = reissue}, world.clock(), world.log());
+                        {.region = "eu-central-1", .policy = "devices", .reissue = reissue}, world.clock(),
+                        world.log());
     return handler(json{{"certificateId", id}, {"certificateStatus", "PENDING_ACTIVATION"}}.dump());
   }
   std::string outcome(const std::string& id) {
@@ -78,6 +79,46 @@ TEST_F(Registering, WhatAnOperatorTookOutOfUseStaysSo) {
   }
 }
 
+TEST_F(Registering, ANewCertificateDoesNotReplaceOneThatAnOperatorTookOutOfUse) {
+  reissue = Reissue::rotate;
+  const auto first = connects();
+  EXPECT_EQ(outcome(first), "activated");
+  const auto second = connects();
+  for (const char* status : {"INACTIVE", "REVOKED"}) {
+    world.iot.set_status(first, status);
+    EXPECT_EQ(outcome(second), "refused") << status;
+    EXPECT_EQ(world.iot.status_of(first), status);
+    EXPECT_EQ(world.iot.status_of(second), "PENDING_ACTIVATION");
+  }
+  world.iot.forget(first);
+  EXPECT_EQ(outcome(second), "activated") << "a deleted one says nothing of the device";
+}
+
+TEST_F(Registering, ADeviceOfAnotherRegionIsRefused) {
+  world.change([](auto& record) { record.region = "us-east-1"; });
+  EXPECT_EQ(outcome(connects()), "refused");
+  world.change([](auto& record) { record.region = "eu-central-1"; });
+  EXPECT_EQ(outcome(connects()), "activated");
+}
+
+TEST_F(Registering, AClaimInProgressIsWaitedForAndAnAbandonedOneIsTakenOver) {
+  const auto left = world.iot.add("pem", "INACTIVE");
+  world.change([&](auto& record) {
+    record.apply_state = kInProgress;
+    record.attempt = "somebody";
+    record.claim_until = world.now + 30;
+    record.pending_cert = left;
+  });
+  const auto id = connects();
+  EXPECT_EQ(outcome(id), "Aws.Passing") << "Lambda tries again";
+  EXPECT_EQ(world.iot.status_of(id), "PENDING_ACTIVATION");
+  world.now += 30;
+  EXPECT_EQ(outcome(id), "activated");
+  EXPECT_EQ(world.iot.status_of(left), "");
+  EXPECT_EQ(world.record().pending_cert, "");
+  EXPECT_EQ(world.record().region, "eu-central-1");
+}
+
 TEST_F(Registering, ACommonNameThatIsNoThingNameIsRefused) {
   with_table = false;
   EXPECT_EQ(outcome(world.iot.add(test::make_certificate("no thing"), "PENDING_ACTIVATION")), "refused");
@@ -93,7 +134,8 @@ TEST_F(Registering, CutAnywhereTheNextTryEndsWithTheCertificateInUse) {
     for (bool struck = true; struck && step < 40; ++step) {
       test::World fresh;
       const auto old = fresh.iot.add(test::make_certificate(kDevice), "PENDING_ACTIVATION");
-      JitrHandler handler(fresh.iot, &fresh.table, {.policy = "devices", .reissue = reissue}, fresh.clock(),
+      JitrHandler handler(fresh.iot, &fresh.table,
+                          {.region = "eu-central-1", .policy = "devices", .reissue = reissue}, fresh.clock(),
                           fresh.log());
       ASSERT_TRUE(handler(json{{"certificateId", old}}.dump()));
       const auto id = fresh.iot.add(test::make_certificate(kDevice), "PENDING_ACTIVATION");
@@ -116,7 +158,8 @@ TEST_F(Registering, CutAnywhereTheNextTryEndsWithTheCertificateInUse) {
 }
 
 TEST_F(Registering, WhatIsNoEventIsAnErrorOfTheFunction) {
-  JitrHandler handler(world.iot, nullptr, {.policy = "devices"}, world.clock(), world.log());
+  JitrHandler handler(world.iot, nullptr, {.region = "eu-central-1", .policy = "devices"}, world.clock(),
+                      world.log());
   for (const char* text : {"", "{}", "[]", R"({"certificateId":7})"}) EXPECT_FALSE(handler(text)) << text;
   EXPECT_EQ(outcome("there is no such certificate"), "Aws.Refused");
 }
