@@ -66,18 +66,22 @@ TEST_F(Operator, ARotationThatAwsDoesNotTakeLeavesThePresentCertificate) {
   EXPECT_NE(error("m1").find("does not take its certificate"), std::string::npos) << error("m1");
 }
 
+// With all that a lane tells: a bare close is the only word that AWS has for some.
 TEST_F(Operator, NoticesARevokedCertificateAndComesBackWhenAwsTakesItAgain) {
   ASSERT_NO_FATAL_FAILURE(active("m1"));
-  house.cloud.takes_certificates = false;
-  house.room->trouble(house.lane("m1"), errc::unauthorized, "CONNACK: not authorized");
-  ASSERT_TRUE(house.until([&] { return house.state("m1") == "revoked"; }));
-  EXPECT_NE(error("m1").find("not authorized"), std::string::npos);
-  EXPECT_FALSE(house.cloud.lanes.contains(house.lane("m1")));
-  house.pass(10min);
-  EXPECT_EQ(house.state("m1"), "revoked");
-  house.cloud.takes_certificates = true;
-  ASSERT_TRUE(house.until([&] { return house.up("m1"); }, 1h));
-  EXPECT_TRUE(house.cloud.lanes.contains(house.lane("m1")));
+  for (const auto code : {errc::unauthorized, errc::tls, errc::denied, errc::refused, errc::closed}) {
+    SCOPED_TRACE(static_cast<int>(code));
+    house.cloud.takes_certificates = false;
+    house.room->trouble(house.lane("m1"), code, "CONNECT came to nothing");
+    ASSERT_TRUE(house.until([&] { return house.state("m1") == "revoked"; }));
+    EXPECT_NE(error("m1").find("came to nothing"), std::string::npos);
+    EXPECT_FALSE(house.cloud.lanes.contains(house.lane("m1")));
+    house.pass(10min);
+    EXPECT_EQ(house.state("m1"), "revoked");
+    house.cloud.takes_certificates = true;
+    ASSERT_TRUE(house.until([&] { return house.up("m1"); }, 1h));
+    EXPECT_TRUE(house.cloud.lanes.contains(house.lane("m1")));
+  }
 }
 
 TEST_F(Operator, NetworkTroubleIsNoRevocation) {
