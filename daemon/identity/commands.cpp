@@ -193,8 +193,11 @@ void Room::import(std::vector<Import> devices, Done done) {
       life->happen(Event::again, *change, one);
     } else {
       auto sealed = life->close("token", device.token.text());
-      if (sealed) life->amend([text = *sealed](Record& record) { record.sealed_token = text; });
-      one(sealed ? result<void>() : result<void>(sealed.error()));
+      if (!sealed) {
+        one(sealed.error());
+        continue;
+      }
+      life->amend([text = *sealed](Record& record) { record.sealed_token = text; }, one);
     }
   }
   one({});

@@ -47,7 +47,7 @@ class Life {
   // From outside: commands, tokens, trouble. Errors (to `written`): denied: this cannot be in its state.
   void happen(Event event, Change change = {}, Done written = {});
   // The record without an event: a newer token.
-  void amend(Change change);
+  void amend(Change change, Done written = {});
 
   // After each change that is on disk; and when it must be sent away. One subscriber each; neither may
   // destroy it.

@@ -1,6 +1,8 @@
 // Rotation, revocation, decommissioning, import: what time, AWS and operators do to an identity.
 #include <gtest/gtest.h>
 
+#include <optional>
+
 #include "tests/unit/identity/house.hpp"
 
 namespace sluice::identity::test {
@@ -146,6 +148,23 @@ TEST_F(Operator, ImportsDevicesWithTheirTokensAndAsksForThemAtOnce) {
   ASSERT_TRUE(house.until([&] { return house.up("m3"); }));
   EXPECT_EQ(house.admit("m2", "token-m2")->kind, Kind::granted);
   EXPECT_EQ(house.admit("m2", "guessed")->kind, Kind::refused);
+}
+
+TEST_F(Operator, AnImportIsDoneWhenTheTokensOfKnownDevicesAreOnDiskToo) {
+  ASSERT_NO_FATAL_FAILURE(active("m1"));
+  house.registry.broken = true;
+  const auto before = house.row("m1");
+  std::optional<result<void>> told;
+  house.room->import({{"m1", "meter", Secret(std::string_view("another"))}},
+                     [&told](result<void> done) { told = std::move(done); });
+  house.pass(1min);
+  EXPECT_FALSE(told) << "the operator would delete the file";
+  house.registry.broken = false;
+  ASSERT_TRUE(house.until([&] { return told.has_value(); }, 1min));
+  EXPECT_TRUE(*told);
+  EXPECT_NE(house.row("m1"), before);
+  house.restart();
+  EXPECT_EQ(house.admit("m1", "another")->kind, Kind::granted);
 }
 
 TEST_F(Operator, AnImportWithAMistakeTakesNothing) {
