@@ -172,10 +172,7 @@ void Room::trouble(LaneId lane, errc code, const std::string& words) {
   if (code != errc::unauthorized && code != errc::tls && code != errc::denied && code != errc::refused &&
       code != errc::closed)
     return;
-  it->second->happen(Event::trouble, [words](Record& record) {
-    if (record.state == State::revoked)
-      record.why = "AWS IoT does not take its certificate any more: " + words;
-  });
+  it->second->trouble("AWS IoT does not take its certificate any more: " + words);
 }
 
 void Room::changed(Life& life, State before) {

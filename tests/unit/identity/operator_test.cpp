@@ -108,6 +108,58 @@ TEST_F(Operator, ARevokedIdentityIsAskedForAnewByCommand) {
   EXPECT_EQ(house.cloud.active("m1"), 1U);
 }
 
+TEST_F(Operator, ARevokedIdentityThatGetsNoOtherIsWhereItWas) {
+  ASSERT_NO_FATAL_FAILURE(active("m1"));
+  const auto before = certificate("m1");
+  house.reading_waits("m1");
+  house.cloud.certificates.at(before).active = false;
+  house.room->trouble(house.lane("m1"), errc::unauthorized, "not authorized");
+  ASSERT_TRUE(house.until([&] { return house.state("m1") == "revoked"; }));
+  house.cloud.answers.emplace_back(409, R"({"error":{"code":"AlreadyRegistered","message":"no"}})");
+  ASSERT_TRUE(house.told([&](Done done) { house.room->provision("m1", true, done); }));
+  ASSERT_TRUE(house.until([&] { return house.cloud.answers.empty() && house.state("m1") == "revoked"; }));
+  EXPECT_NE(error("m1").find("registered already"), std::string::npos) << error("m1");
+  EXPECT_EQ(certificate("m1"), before);
+  EXPECT_EQ(house.store.queued(house.lane("m1")), 1U);
+  EXPECT_EQ(house.ledger(LedgerReason::refused), 0U);
+  EXPECT_TRUE(house.turned_away.empty());
+  house.cloud.certificates.at(before).active = true;
+  ASSERT_TRUE(house.until([&] { return house.up("m1"); }, 1h)) << "with the key that it has kept";
+  EXPECT_EQ(house.cloud.lane_certificate(house.lane("m1")), before);
+}
+
+TEST_F(Operator, ATokenThatIsImportedForARevokedIdentityGetsItAnotherCertificate) {
+  ASSERT_NO_FATAL_FAILURE(active("m1"));
+  const auto before = certificate("m1");
+  house.cloud.certificates.at(before).active = false;
+  house.room->trouble(house.lane("m1"), errc::unauthorized, "not authorized");
+  ASSERT_TRUE(house.until([&] { return house.state("m1") == "revoked"; }));
+  house.cloud.tokens["m1"] = "another";
+  std::vector<Import> devices = {{"m1", "meter", Secret(std::string_view("another"))}};
+  ASSERT_TRUE(house.told([&](Done done) { house.room->import(devices, done); }));
+  ASSERT_TRUE(house.until([&] { return house.up("m1"); }));
+  EXPECT_NE(certificate("m1"), before);
+}
+
+TEST_F(Operator, TroubleWhileANextCertificateIsOnItsWayCountsOnlyIfItDoesNotCome) {
+  ASSERT_NO_FATAL_FAILURE(active("m1"));
+  for (const bool comes : {true, false}) {
+    house.cloud.reachable = false;
+    ASSERT_TRUE(house.told([&](Done done) { house.room->rotate("m1", done); }));
+    house.room->trouble(house.lane("m1"), errc::unauthorized, "not authorized");
+    house.pass(1s);
+    EXPECT_TRUE(house.state("m1").starts_with("rotating")) << house.state("m1");
+    if (!comes) {
+      for (auto& [id, certificate] : house.cloud.certificates) certificate.active = false;
+      house.cloud.answers.emplace_back(401, R"({"error":{"code":"Unauthorized","message":"no"}})");
+    }
+    house.cloud.reachable = true;
+    ASSERT_TRUE(house.until([&] { return house.state("m1") == (comes ? "active" : "revoked"); }))
+        << house.shown("m1");
+  }
+  EXPECT_NE(error("m1").find("not authorized; and there is no other: "), std::string::npos) << error("m1");
+}
+
 TEST_F(Operator, ADecommissionedDeviceStaysOutUntilItIsLetInAgain) {
   ASSERT_NO_FATAL_FAILURE(active("m1"));
   house.reading_waits("m1");
