@@ -87,6 +87,10 @@ void Room::provision(const std::string& id, bool again, Done done) {
       start_gateway();
       return done({});
     }
+    // The present certificate stays until another has taken its place.
+    if (state == State::revoked) {
+      return life->happen(Event::again, [](Record& anew) { anew.next = {}; }, std::move(done));
+    }
     if (!record.sealed_token.empty() || !ground_.vendor->wants_a_token()) {
       return life->happen(
           Event::again,
@@ -184,7 +188,7 @@ void Room::import(std::vector<Import> devices, Done done) {
       continue;
     }
     const auto state = life->state();
-    const bool anew = state == State::refused || state == State::gone || state == State::revoked;
+    const bool anew = state == State::refused || state == State::gone;
     auto change = renewed(device.id, device.product, device.token);
     if (!change) {
       one(change.error());
@@ -193,8 +197,16 @@ void Room::import(std::vector<Import> devices, Done done) {
       life->happen(Event::again, *change, one);
     } else {
       auto sealed = life->close("token", device.token.text());
-      if (sealed) life->amend([text = *sealed](Record& record) { record.sealed_token = text; });
-      one(sealed ? result<void>() : result<void>(sealed.error()));
+      if (!sealed) {
+        one(sealed.error());
+        continue;
+      }
+      Life::Change token = [text = *sealed](Record& record) { record.sealed_token = text; };
+      if (state == State::revoked) {
+        life->happen(Event::again, std::move(token), one);
+      } else {
+        life->amend(std::move(token), one);
+      }
     }
   }
   one({});

@@ -40,8 +40,15 @@ void Life::happen(Event event, Change change, Done written) {
   next_step();
 }
 
-void Life::amend(Change change) {
-  steps_.push_back({{}, std::move(change), {}, 0});
+void Life::trouble(const std::string& words) {
+  trouble_ = words;
+  happen(Event::trouble, [words](Record& record) {
+    if (record.state == State::revoked) record.why = words;
+  });
+}
+
+void Life::amend(Change change, Done written) {
+  steps_.push_back({{}, std::move(change), std::move(written), 0});
   next_step();
 }
 

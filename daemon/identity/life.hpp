@@ -46,8 +46,11 @@ class Life {
   void resume();
   // From outside: commands, tokens, trouble. Errors (to `written`): denied: this cannot be in its state.
   void happen(Event event, Change change = {}, Done written = {});
+  // AWS does not take the certificate that its lane has. While another is on its way, this counts only if it
+  // does not come.
+  void trouble(const std::string& words);
   // The record without an event: a newer token.
-  void amend(Change change);
+  void amend(Change change, Done written = {});
 
   // After each change that is on disk; and when it must be sent away. One subscriber each; neither may
   // destroy it.
@@ -98,6 +101,7 @@ class Life {
   void refused(std::uint64_t turn, const Refusal& refusal);
   void prove();
   void try_lane();
+  void tell_trouble();
   void proven(std::uint64_t turn, const result<void>& proof);
   void open_lane();
   void open_lane_soon();
@@ -116,6 +120,7 @@ class Life {
   bool writing_ = false, on_disk_ = false;
   std::uint64_t turn_ = 1;
   std::string error_;
+  std::string trouble_;  // while another certificate is on its way; empty: none
   Backoff backoff_;
   Duration delay_{};  // of the next wait
   bool lane_open_ = false;

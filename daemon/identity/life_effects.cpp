@@ -53,11 +53,16 @@ void Life::run(Effect effect) {
       return open_lane_soon();
     case Effect::swap_lane:
       error_.clear();
+      trouble_.clear();  // it was that of the former one
       return open_lane();
+    case Effect::reopen:
+      trouble_ = "AWS IoT does not take its certificate any more";
+      open_lane();
+      return make_key();
     case Effect::keep:
       next_rotation = ground_.clock.wall() + kGivenUp;
       error_ = record_.why;
-      return;
+      return tell_trouble();
     case Effect::turn_away:
       return turn_away();
     case Effect::watch:
@@ -314,13 +319,21 @@ void Life::proven(std::uint64_t turn, const result<void>& proof) {
       record.why.clear();
     });
   }
-  error_ = proof.error().text;
+  // Of a revoked one, why it is stays to be seen.
+  if (record_.state != State::revoked) error_ = proof.error().text;
   delay_ = std::max(kConnectGap, backoff_.next());
   if (!turned_down(proof.error().code) || ++proofs_ < ground_.vendor->first_contacts())
     return answer(turn, Event::failed);
   proofs_ = 0;
   if (record_.state == State::revoked) return answer(turn, Event::rejected);
   answer(turn, Event::rejected, giving_up("AWS IoT does not take its certificate: " + error_));
+}
+
+void Life::tell_trouble() {
+  if (trouble_.empty()) return;
+  auto words = trouble_;
+  if (!record_.why.empty()) words += "; and there is no other: " + record_.why;
+  trouble(words);
 }
 
 void Life::open_lane_soon() {
@@ -348,6 +361,7 @@ void Life::wait(Duration delay) {
 
 void Life::watch() {
   lane_open_ = false;
+  trouble_.clear();
   ground_.doors.close_lane(lane_);
   error_ = record_.why;
   wait(std::max(kWatchAtLeast, backoff_.next()));

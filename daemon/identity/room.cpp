@@ -168,12 +168,11 @@ void Room::reload(const Options& options) {
 void Room::trouble(LaneId lane, errc code, const std::string& words) {
   const auto it = by_lane_.find(lane);
   if (it == by_lane_.end()) return;
-  if (code != errc::unauthorized && code != errc::tls && code != errc::denied && code != errc::refused)
+  // A bare close, again and again, is all that AWS says of some certificates that it does not take.
+  if (code != errc::unauthorized && code != errc::tls && code != errc::denied && code != errc::refused &&
+      code != errc::closed)
     return;
-  it->second->happen(Event::trouble, [words](Record& record) {
-    if (record.state == State::revoked)
-      record.why = "AWS IoT does not take its certificate any more: " + words;
-  });
+  it->second->trouble("AWS IoT does not take its certificate any more: " + words);
 }
 
 void Room::changed(Life& life, State before) {

@@ -125,7 +125,8 @@ constexpr Row kTable[] = {
     {S::revoked, E::rejected, S::revoked, F::wait},
     {S::revoked, E::connected, S::active, F::open_lane},
     {S::revoked, E::trouble, S::revoked, F::none},
-    {S::revoked, E::again, S::fresh, F::make_key},
+    // As a rotation: a service that says no leaves it where it was.
+    {S::revoked, E::again, S::rotating, F::reopen},
     {S::revoked, E::remove, S::decommissioning, F::close_lane},
 
     {S::decommissioning, E::resumed, S::decommissioning, F::close_lane},
@@ -158,8 +159,8 @@ constexpr std::array<std::string_view, kEvents> kEventNames = {
     "resumed",   "key-sealed", "slot",   "failed",  "vouched", "lapsed", "granted", "denied",
     "connected", "rejected",   "rotate", "trouble", "again",   "remove", "closed"};
 constexpr std::array<std::string_view, kEffects> kEffectNames = {
-    "none", "make-key",  "stand-in",  "ask",  "enlist",    "prove", "try-lane",
-    "wait", "open-lane", "swap-lane", "keep", "turn-away", "watch", "close-lane"};
+    "none",      "make-key",  "stand-in", "ask",  "enlist",    "prove", "try-lane",  "wait",
+    "open-lane", "swap-lane", "reopen",   "keep", "turn-away", "watch", "close-lane"};
 
 }  // namespace
 

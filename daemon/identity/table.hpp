@@ -3,7 +3,7 @@
 // not change.
 //
 //   new ─▶ key-made ─▶ requested ─▶ (promised) ─▶ issued ─▶ proving ─▶ active ─▶ rotating … ─▶ active
-//                          └─▶ refused                                   └─▶ revoked ─▶ active, or new again
+//                          └─▶ refused                                   └─▶ revoked ─▶ active, or rotating
 //   any ─▶ decommissioning ─▶ gone
 #pragma once
 
@@ -65,7 +65,8 @@ enum class Effect : std::uint8_t {
   wait,        // backs off, then stands in again
   open_lane,   // with the present certificate
   swap_lane,   // to what was next; the old key is destroyed
-  keep,        // the next one is given up, the present stays
+  reopen,      // the lane of one that was revoked, with the present certificate; then as make_key
+  keep,        // the next one is given up, the present stays; trouble that came meanwhile counts now
   turn_away,   // says so; what waits is counted as refused
   watch,       // closes the lane and looks now and then whether AWS takes it again
   close_lane,  // what waits is counted; then: closed
