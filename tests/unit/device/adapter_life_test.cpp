@@ -248,6 +248,25 @@ TEST_F(AdapterLife, IsAddedChangedAndRemovedWithoutTouchingOthers) {
   EXPECT_EQ(world.adapter("a").at("starts"), 1);
 }
 
+TEST_F(AdapterLife, WaitsForAPlanThatTakesItsPlaceWithoutTouchingOthers) {
+  world.start();
+  auto unheard = world.plan("a", {{"mode", "sensor"}});
+  unheard.trouble = "it did not say in time what it is";
+  unheard.again = true;
+  auto wrong = world.plan("c", {{"mode", "sensor"}});
+  wrong.trouble = "its section is wrong";
+  world.run({unheard, world.plan("b", {{"mode", "sensor"}}), wrong});
+  ASSERT_TRUE(world.wait_state("b", "ready"));
+  EXPECT_EQ(world.state("a"), "waiting");
+  EXPECT_EQ(world.adapter("a").at("trouble"), unheard.trouble);
+  EXPECT_EQ(world.state("c"), "misconfigured");
+  const auto pid = world.adapter("b").at("pid");
+  world.devices->run_adapter(world.plan("a", {{"mode", "sensor"}}));
+  ASSERT_TRUE(world.wait_state("a", "ready"));
+  EXPECT_EQ(world.adapter("b").at("pid"), pid);
+  EXPECT_EQ(world.log_count("adapter c: not started"), 1U);
+}
+
 class AdapterFile : public testing::Test {
  protected:
   AdapterFile() { fs::create_directory(folder); }
