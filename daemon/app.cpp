@@ -52,6 +52,7 @@ int App::run() {
   if (!start_parts()) return exit_code::listener;
   listen_to_signals();
   second_ = std::make_unique<Timer>(*clock_);
+  asking_again_ = std::make_unique<Timer>(*clock_);
   watchdog_ = std::make_unique<Timer>(*clock_);
   store_moved_ = clock_->now();
   every_second();
@@ -201,6 +202,8 @@ result<void> App::apply(const Options& options, std::vector<AdapterPlan> plans) 
   notify_->ready();
   if (applied.has_error()) return applied;
   options_ = options;
+  ++reloads_;
+  asking_again_->cancel();  // all of them have answered now
   devices_->run_adapters(std::move(plans));
   ingest_->replace_routes(options_);
   uplink_->reload(options_);
@@ -219,6 +222,7 @@ void App::stop(int code) {
   code_ = code;
   notify_->stopping();
   second_->cancel();
+  asking_again_->cancel();
   console_->stop();
   credentials_->stop();
   devices_->shut_down([this] {

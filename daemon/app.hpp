@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/adapter_plan.hpp"
+#include "core/backoff.hpp"
 #include "core/clock.hpp"
 #include "core/log.hpp"
 #include "core/options.hpp"
@@ -83,6 +84,7 @@ class App {
   using PlannedAdapters = std::function<void(std::vector<AdapterPlan>, std::string problems)>;
   void plan_adapters(const Options& options, PlannedAdapters done);  // app_adapters.cpp
   void start_adapters();                                             // app_adapters.cpp
+  void ask_again(std::vector<AdapterOptions> unheard);               // app_adapters.cpp
   void stop(int code);
   void every_second();
   void ping_watchdog();
@@ -119,9 +121,12 @@ class App {
   std::unique_ptr<Console> console_;
   std::unique_ptr<ServiceNotify> notify_;
   std::unique_ptr<Workers> describers_;  // of adapters
-  std::unique_ptr<Timer> second_, watchdog_;
+  // Those that did not answer at the start are asked again.
+  Backoff asking_{{.first = 10s, .most = 10min}};
+  std::unique_ptr<Timer> second_, watchdog_, asking_again_;
   std::vector<Trouble> opening_troubles_;
   std::vector<LaneId> lanes_;
+  unsigned reloads_ = 0;
   Rates rates_;
   MonoTime started_{}, store_moved_{};
   Ticket store_seen_ = 0;

@@ -43,7 +43,36 @@ void App::start_adapters() {
   plan_adapters(options_, [this](std::vector<AdapterPlan> plans, const std::string& problems) {
     if (stopping_) return;
     if (!problems.empty()) log_.error("adapters: {}", problems);
+    std::vector<AdapterOptions> unheard;
+    for (const auto& plan : plans) {
+      if (plan.again) unheard.push_back(plan.options);
+    }
     devices_->run_adapters(std::move(plans));
+    ask_again(std::move(unheard));
+  });
+}
+
+// A machine that has just booted from a slow card is no reason to do without an adapter until somebody looks.
+void App::ask_again(std::vector<AdapterOptions> unheard) {
+  if (unheard.empty()) return;
+  asking_again_->start(asking_.next(), [this, unheard = std::move(unheard)] {
+    auto options = options_;
+    options.adapters = unheard;
+    plan_adapters(options,
+                  [this, unheard, reloads = reloads_](std::vector<AdapterPlan> plans, const std::string&) {
+                    if (stopping_ || reloads != reloads_) return;
+                    if (plans.empty()) return ask_again(unheard);  // a reload is being looked at
+                    std::vector<AdapterOptions> still;
+                    for (auto& plan : plans) {
+                      if (plan.again) {
+                        log_.warn("adapter {}: {}; it is asked again", plan.options.name, plan.trouble);
+                        still.push_back(plan.options);
+                      } else {
+                        devices_->run_adapter(std::move(plan));
+                      }
+                    }
+                    ask_again(std::move(still));
+                  });
   });
 }
 

@@ -139,6 +139,8 @@ std::vector<AdapterPlan> plan_adapters(const Options& options, const Describe& d
     broken.options = adapter;
     broken.section = "{}";
     broken.trouble = it->second.error().text;
+    const auto code = it->second.error().code;
+    broken.again = code == errc::timeout || code == errc::io;
     const auto place = place_of(adapter, "");
     problems.push_back(
         {place.line, place.column, "adapters[" + std::to_string(i) + "].kind", broken.trouble});

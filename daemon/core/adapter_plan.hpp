@@ -23,6 +23,7 @@ struct AdapterPlan {
   bool network = false;
   std::vector<AdapterGrant> grants;
   std::string trouble;  // not empty: why it cannot be run
+  bool again = false;   // the trouble may pass by itself: the executable did not say in time what it is
 };
 
 }  // namespace sluice

@@ -23,7 +23,6 @@ constexpr Duration kMeasure = 5s, kPing = 10s, kHung = 30s;
 constexpr int kKeepAliveSeconds = 15;
 constexpr int kMisconfigured = 64, kLater = 75;
 constexpr std::string_view kConnectionEnded = "its connection has ended: ";
-constexpr unsigned kLoop = 5;
 
 std::string new_password() {
   std::array<unsigned char, 32> random{};
@@ -34,27 +33,6 @@ std::string new_password() {
 }
 
 }  // namespace
-
-std::string_view to_string(Adapter::State state) {
-  using State = Adapter::State;
-  switch (state) {
-    case State::stopped:
-      return "stopped";
-    case State::starting:
-      return "starting";
-    case State::ready:
-      return "ready";
-    case State::waiting:
-      return "waiting";
-    case State::refused:
-      return "refused";
-    case State::misconfigured:
-      return "misconfigured";
-    case State::stopping:
-      return "stopping";
-  }
-  return "stopped";
-}
 
 Adapter::Adapter(const AdapterHouse& house, AdapterPlan plan, std::filesystem::path directory,
                  std::filesystem::path socket)
@@ -82,6 +60,8 @@ void Adapter::shut() {
 }
 
 void Adapter::start() {
+  // Who has made this plan makes another.
+  if (plan_.again) return stand_still(State::waiting, plan_.trouble);
   if (!plan_.trouble.empty()) return stand_still(State::misconfigured, plan_.trouble);
   launch();
 }
@@ -242,7 +222,8 @@ void Adapter::exited(const Exit& exit) {
     log_.info("adapter {}: not now ({}); again in {} ms", name, last_end_, ms);
   } else {
     log_.error("adapter {}: ended{}: {}; again in {} ms{}", name, was_ready ? "" : " before it was ready",
-               last_end_, ms, failures_ >= kLoop ? fmt::format(" ({} failures in a row)", failures_) : "");
+               last_end_, ms,
+               failures_ >= kCrashLoop ? fmt::format(" ({} failures in a row)", failures_) : "");
   }
   timer_.start(wait, [this] { launch(); });
 }
@@ -336,65 +317,6 @@ void Adapter::ping(MonoTime now) {
     self->ping_open_ = false;
     if (answer) self->answered_ = self->house_.clock.now();
   });
-}
-
-// ---- shown
-
-std::string Adapter::trouble() const {
-  switch (state_) {
-    case State::refused:
-    case State::misconfigured:
-      return last_end_;
-    case State::waiting:
-      if (failures_ >= kLoop)
-        return fmt::format("crash loop, {} failures in a row: {}", failures_, last_end_);
-      return later_ > 0 && later_ < 3 ? "" : last_end_;
-    case State::ready:
-      if (session_ && session_->health().state != HealthReport::State::ok)
-        return fmt::format("{}: {}", to_string(session_->health().state), session_->health().text);
-      return {};
-    case State::starting:
-      return failures_ >= kLoop ? fmt::format("crash loop, {} failures in a row: {}", failures_, last_end_)
-                                : "";
-    case State::stopped:
-    case State::stopping:
-      break;
-  }
-  return {};
-}
-
-Json Adapter::status() const {
-  const auto now = house_.clock.now();
-  const bool crash_loop = failures_ >= kLoop && state_ != State::ready;
-  Json json = {{"name", plan_.options.name},
-               {"kind", plan_.options.kind},
-               {"version", plan_.version},
-               {"state", crash_loop && !is_stuck() ? "crash loop" : std::string(to_string(state_))},
-               {"pid", process_ ? process_->pid() : 0},
-               {"since_s", std::chrono::duration_cast<std::chrono::seconds>(now - since_).count()},
-               {"starts", starts_},
-               {"failures", failures_},
-               {"last_end", last_end_},
-               {"trouble", trouble()},
-               {"sandbox", sandbox_words_},
-               {"sandbox_missing", sandbox_missing_},
-               {"memory", usage_.resident},
-               {"cpu_share", usage_watch_ ? usage_watch_->cpu_share() : 0},
-               {"log_lines", output_log_->lines},
-               {"log_left_out", output_log_->left_out},
-               {"devices", Json::array()}};
-  if (!session_) return json;
-  const auto& counts = session_->counts();
-  const auto& health = session_->health();
-  json["health"] = {{"state", to_string(health.state)}, {"text", health.text}, {"counters", health.counters}};
-  json["devices"] = session_->devices();
-  json["published"] = counts.published;
-  json["refused"] = counts.refused;
-  json["violations"] = counts.violations;
-  json["messages"] = counts.messages;
-  json["messages_dropped"] = counts.messages_dropped;
-  json["calls"] = counts.calls;
-  return json;
 }
 
 }  // namespace sluice::device

@@ -28,7 +28,7 @@ class Adapter : public std::enable_shared_from_this<Adapter> {
     stopped,
     starting,  // the process runs and is not ready
     ready,
-    waiting,        // for its next start
+    waiting,        // for its next start, or for another plan (AdapterPlan::again)
     refused,        // the executable cannot be run
     misconfigured,  // the daemon or the adapter itself (64) says so
     stopping
@@ -72,6 +72,8 @@ class Adapter : public std::enable_shared_from_this<Adapter> {
   void end(std::string why, bool at_once);
   void ping(MonoTime now);
   void stand_still(State state, std::string why);
+
+  static constexpr unsigned kCrashLoop = 5;  // failures in a row
 
   AdapterHouse house_;
   Log log_;

@@ -81,7 +81,9 @@ void Sandbox::prepare_landlock(const SandboxWish& wish) {
   if (abi >= 5) attr.fs |= kIoctlDevice;
   if (abi >= 6) attr.scoped = kScopeAbstractSocket | kScopeSignal;
   if (abi < 6)
-    missing_ = fmt::format("Landlock {} of this kernel does not confine signals (Linux 6.12 does)", abi);
+    missing_ =
+        fmt::format("Landlock {} of this kernel does not confine signals (Linux 6.12 does){}", abi,
+                    abi < 3 ? ", nor truncating files (Linux 6.2 does): seccomp alone keeps it off" : "");
   ruleset_ = static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attr, sizeof attr, 0));
   if (ruleset_ < 0 && errno == E2BIG)  // a kernel that does not know the later fields takes the first alone
     ruleset_ = static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attr, sizeof attr.fs, 0));

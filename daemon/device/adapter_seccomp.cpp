@@ -1,11 +1,13 @@
 // The system calls that an adapter has no use for: the seccomp half of the sandbox. A list of what is
 // refused, not of what is allowed: adapters come in any language.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -28,6 +30,9 @@ constexpr std::uint32_t kArch = AUDIT_ARCH_RISCV64;
 #else
 constexpr std::uint32_t kArch = 0;
 #endif
+
+// Newer than Debian's headers; the same number on every machine.
+constexpr int kFchmodat2 = 452, kSetxattrat = 463, kRemovexattrat = 466, kFileSetattr = 469;
 
 constexpr int kRefused[] = {
     // another process's memory, and the kernel's doors
@@ -71,6 +76,56 @@ constexpr int kRefused[] = {
     SYS_move_pages,
     SYS_migrate_pages,
     SYS_personality,
+    // The daemon's files are its own uid's, and Landlock knows no right to change a mode, an owner, a time or
+    // an attribute; before Linux 6.2 none to truncate, either. (ftruncate needs a file that Landlock let it
+    // open for writing, or memory of its own.)
+    SYS_truncate,
+    SYS_fchmod,
+    SYS_fchmodat,
+    kFchmodat2,
+    SYS_fchown,
+    SYS_fchownat,
+    SYS_utimensat,
+    SYS_setxattr,
+    SYS_lsetxattr,
+    SYS_fsetxattr,
+    kSetxattrat,
+    SYS_removexattr,
+    SYS_lremovexattr,
+    SYS_fremovexattr,
+    kRemovexattrat,
+    kFileSetattr,
+#if defined(SYS_chmod)
+    SYS_chmod,
+    SYS_chown,
+    SYS_lchown,
+    SYS_utimes,
+    SYS_futimesat,
+#endif
+#if defined(SYS_utime)
+    SYS_utime,
+#endif
+#if defined(SYS_truncate64)
+    SYS_truncate64,
+#endif
+#if defined(SYS_chown32)
+    SYS_chown32,
+    SYS_lchown32,
+    SYS_fchown32,
+#endif
+#if defined(SYS_utimensat_time64)
+    SYS_utimensat_time64,
+#endif
+    // nor who of the same uid gets the CPU
+    SYS_setpriority,
+    SYS_ioprio_set,
+    SYS_sched_setscheduler,
+    SYS_sched_setparam,
+    SYS_sched_setattr,
+    SYS_sched_setaffinity,
+#if defined(SYS_setrlimit)
+    SYS_setrlimit,
+#endif
     // its process group is how the daemon knows and ends it
     SYS_setsid,
     SYS_setpgid,
@@ -108,12 +163,43 @@ constexpr std::size_t argument(std::size_t n) {
   return offsetof(seccomp_data, args) + 8 * n;
 }  // little-endian: low half
 
+// Truncating with an open that is not for writing asks Landlock, before Linux 6.2, for no right to write.
+void refuse_to_empty(Program& p, int number, std::size_t flags) {
+  constexpr int kNeither = 3;  // the access mode that Linux takes for ioctl alone
+  p.skip_unless(static_cast<std::uint32_t>(number), 6);
+  p.load(argument(flags));
+  p.code.push_back(BPF_STMT(BPF_ALU | BPF_AND | BPF_K, O_ACCMODE | O_TRUNC));
+  p.skip_if(O_RDONLY | O_TRUNC, 1);
+  p.skip_unless(kNeither | O_TRUNC, 1);
+  p.refuse(EPERM);
+  p.give(SECCOMP_RET_ALLOW);
+}
+
+// Limits: its own, to read. (Not to dump core is what sanitizers set for themselves.)
+void refuse_limits(Program& p) {
+  constexpr std::size_t kProcess = 0, kWhat = 1, kNew = 2;
+  p.skip_unless(SYS_prlimit64, 11);
+  p.load(argument(kProcess));
+  p.skip_if(0, 1);
+  p.refuse(EPERM);
+  p.load(argument(kWhat));
+  p.skip_if(RLIMIT_CORE, 5);
+  p.load(argument(kNew));
+  p.skip_unless(0, 2);
+  p.load(argument(kNew) + 4);
+  p.skip_if(0, 1);
+  p.refuse(EPERM);
+  p.give(SECCOMP_RET_ALLOW);
+}
+
 }  // namespace
 
 void Sandbox::prepare_seccomp(const SandboxWish& wish) {
   const bool can = kArch != 0 && ::prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0;
   if (!can) {
-    missing_ += (missing_.empty() ? "" : "; ") + std::string("no seccomp on this kernel or machine");
+    missing_ += (missing_.empty() ? "" : "; ") + std::string(
+                                                     "no seccomp on this kernel or machine: the adapter can "
+                                                     "change the daemon's files' modes and times");
     return;
   }
   Program p;
@@ -129,6 +215,13 @@ void Sandbox::prepare_seccomp(const SandboxWish& wish) {
     p.skip_unless(static_cast<std::uint32_t>(number), 1);
     p.refuse(EPERM);
   }
+#if defined(SYS_open)
+  refuse_to_empty(p, SYS_open, 1);
+#endif
+  refuse_to_empty(p, SYS_openat, 2);
+  p.skip_unless(SYS_openat2, 1);  // its flags are in memory, which a filter cannot read: libc takes openat
+  p.refuse(ENOSYS);
+  refuse_limits(p);
   // Sockets: to the daemon, and the Internet only where the adapter says so. Never raw packets.
   std::vector<std::uint32_t> families = {AF_UNIX};
   if (wish.network) families.insert(families.end(), {AF_INET, AF_INET6, AF_NETLINK, AF_CAN, AF_BLUETOOTH});
@@ -145,8 +238,7 @@ void Sandbox::prepare_seccomp(const SandboxWish& wish) {
     p.skip_unless(SYS_vfork, 1);
     p.refuse(EPERM);
 #endif
-    p.skip_unless(SYS_clone3,
-                  1);  // its flags are in memory, which a filter cannot read: libc then takes clone
+    p.skip_unless(SYS_clone3, 1);  // its flags are in memory, too: libc then takes clone
     p.refuse(ENOSYS);
     p.skip_unless(SYS_clone, 4);
     p.load(argument(0));

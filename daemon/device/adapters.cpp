@@ -85,15 +85,23 @@ void Adapters::run(std::vector<AdapterPlan> plans, const Options& options) {
   next_.clear();
   for (const auto& name : gone) retire(name);
   for (auto& plan : plans) {
-    const auto& name = plan.options.name;
-    if (adapters_.contains(name)) continue;
-    const bool leaves = std::any_of(leaving_.begin(), leaving_.end(),
-                                    [&](const auto& l) { return l->plan().options.name == name; });
-    if (leaves) {
-      next_.insert_or_assign(name, std::move(plan));
-    } else {
-      start(std::move(plan));
-    }
+    if (!adapters_.contains(plan.options.name)) place(std::move(plan));
+  }
+}
+
+void Adapters::replace(AdapterPlan plan) {
+  retire(plan.options.name);
+  place(std::move(plan));
+}
+
+void Adapters::place(AdapterPlan plan) {
+  const auto name = plan.options.name;
+  const bool leaves = std::any_of(leaving_.begin(), leaving_.end(),
+                                  [&](const auto& l) { return l->plan().options.name == name; });
+  if (leaves) {
+    next_.insert_or_assign(name, std::move(plan));
+  } else {
+    start(std::move(plan));
   }
 }
 

@@ -27,6 +27,8 @@ class Adapters {
   // What is to run from now on. Adapters whose plan is as it was are not touched; the others are stopped,
   // started, or both.
   void run(std::vector<AdapterPlan> plans, const Options& options);
+  // One, in the place of its namesake.
+  void replace(AdapterPlan plan);
   // Stops all; `done` when they have gone.
   void stop(std::function<void()> done);
 
@@ -44,6 +46,8 @@ class Adapters {
   using All = std::map<std::string, std::shared_ptr<Adapter>, std::less<>>;
   result<void> open(const std::filesystem::path& socket);
   void start(AdapterPlan plan);
+  // Now, or when its namesake has gone.
+  void place(AdapterPlan plan);
   void retire(const std::string& name);
 
   AdapterHouse house_;

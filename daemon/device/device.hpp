@@ -93,6 +93,8 @@ class Devices {
 
   // Which adapters are to run from now on; those that are as they were are not touched.
   virtual void run_adapters(std::vector<AdapterPlan> plans) = 0;
+  // One of them, in the place of its namesake; the others are not touched.
+  virtual void run_adapter(AdapterPlan plan) = 0;
   // Each with its state, devices and counters, an array.
   virtual nlohmann::json adapters() const = 0;
 

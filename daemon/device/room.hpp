@@ -42,6 +42,7 @@ class Room final : public Devices {
   void on_own_identities_changed(std::function<void()> fn) override { identities_changed_ = std::move(fn); }
   result<void> reload(const Options& options) override;
   void run_adapters(std::vector<AdapterPlan> plans) override { adapters_.run(std::move(plans), options_); }
+  void run_adapter(AdapterPlan plan) override { adapters_.replace(std::move(plan)); }
   nlohmann::json adapters() const override { return adapters_.status(); }
   bool is_adapter(int process) const override { return adapters_.owns(process); }
   void call(const std::string& device, std::string_view operation, std::string_view more,

@@ -74,9 +74,9 @@ class Gateway {
   virtual void attach(const Device& device, std::function<void(Answer)> done) = 0;
   virtual void detach(std::string_view device, std::string_view reason) = 0;
 
-  // QoS 1, in the device's name. False: as many wait for their PUBACK as may, nothing was taken; on_room()
-  // tells when there is room again. `done` is called when the daemon has answered; never when the connection
-  // ends, and with it this process.
+  // QoS 1, in the device's name. False: as many wait for their PUBACK as may, or the daemon does not read
+  // fast enough (bytes_per_second); nothing was taken; on_room() tells when there is room again. `done` is
+  // called when the daemon has answered; never when the connection ends, and with it this process.
   virtual bool publish(std::string_view device, std::string_view topic, std::string_view payload,
                        std::function<void(const Published&)> done, std::string_view content_type = {}) = 0;
   virtual std::size_t unacknowledged() const = 0;

@@ -173,7 +173,8 @@ class Process {
     out.clear();
     sent_ = 0;
     flushing_ = false;
-    if (leaving_) end(0, "");
+    if (leaving_) return end(0, "");
+    if (!over_) session_->flushed();
   }
 
   void stop() {

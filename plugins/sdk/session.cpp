@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::size_t kMostPacket = 16 * 1024 * 1024;
 constexpr std::size_t kMostOthers = 1000;  // requests, answers and reports without their PUBACK
+// What waits for the daemon to read: the answer to its ping is behind it.
+constexpr std::size_t kMostUnsent = 256 * 1024;
 constexpr Duration kReport = std::chrono::seconds(1);
 
 std::string text_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
@@ -186,10 +188,13 @@ void Session::take_ack(const mqtt::Ack& ack) {
     published.text = ack.reason_string.value_or(std::string_view());
     node.mapped().done(published);
   }
-  if (was_full_ && publishes_.size() <= most_open_ / 2) {
-    was_full_ = false;
-    if (on_room_) on_room_();
-  }
+  maybe_room();
+}
+
+void Session::maybe_room() {
+  if (!was_full_ || publishes_.size() > most_open_ / 2 || out.size() > kMostUnsent / 2) return;
+  was_full_ = false;
+  if (on_room_) on_room_();
 }
 
 // ---- what the daemon says
@@ -298,7 +303,7 @@ void Session::detach(std::string_view device, std::string_view reason) {
 
 bool Session::publish(std::string_view device, std::string_view topic, std::string_view payload,
                       std::function<void(const Published&)> done, std::string_view content_type) {
-  if (over_ || publishes_.size() >= most_open_) {
+  if (over_ || publishes_.size() >= most_open_ || out.size() >= kMostUnsent) {
     was_full_ = true;
     return false;
   }
@@ -338,18 +343,23 @@ void Session::device_state(std::string_view device, std::string_view state) {
   report();
 }
 
-// Now, and then at most once a second.
+// Now, and then at most once a second, while the daemon reads.
 void Session::report() {
   if (!subscribed_ || over_) return;
   if (report_timer_.pending()) {
     report_due_ = true;
     return;
   }
-  report_due_ = false;
+  report_due_ = out.size() >= kMostUnsent;
+  if (report_due_) return report_later();
   if (others_.size() >= kMostOthers) return fail("the daemon takes no reports");
   others_.insert(send(
       "$sluice/v1/health",
       text_of({{"state", state_}, {"text", text_}, {"counters", counters_}, {"devices", offline_}}), {}, {}));
+  report_later();
+}
+
+void Session::report_later() {
   report_timer_.start(kReport, [this] {
     if (report_due_) report();
   });

@@ -37,6 +37,8 @@ class Session final : public Gateway {
   void open();
   void receive(std::string_view bytes);
   std::string out;
+  // The daemon has taken from `out`.
+  void flushed() { maybe_room(); }
 
   // Gateway
   void attach(const Device& device, std::function<void(Answer)> done) override;
@@ -59,12 +61,14 @@ class Session final : public Gateway {
   void take_message(const mqtt::Publish& publish);
   void take_call(std::string_view rest, const mqtt::Publish& publish, Reply reply);
   void take_ack(const mqtt::Ack& ack);
+  void maybe_room();
   std::uint16_t send(std::string_view topic, std::string_view payload, std::string_view response_topic,
                      std::string_view correlation, std::string_view content_type = {});
   void request(std::string_view topic, const Json& payload, std::function<void(Answer)> done);
   Reply reply_to(const mqtt::Publish& publish);
   void subscribe();
   void report();
+  void report_later();
   void keep_alive();
   void fail(std::string why);
   std::uint16_t new_packet_id();

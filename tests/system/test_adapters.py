@@ -96,6 +96,25 @@ def test_mistakes_are_found_with_their_line_and_a_reload_with_them_is_refused(pl
     wait_for("it runs with the new configuration", lambda: gate.adapter("a")["pid"] not in (0, pid))
 
 
+def test_an_adapter_that_is_too_slow_to_say_what_it_is_is_asked_again(place, folder):
+    cloud = place.cloud()
+    sensor = place.folder / "heat"
+    sensor.write_text("21.5\n")
+    slow = place.folder / "slow-card"
+    slow.touch()
+    example = folder / "file"
+    first, rest = example.read_text().split("\n", 1)
+    example.write_text(f"{first}\nimport os, threading\nwhile os.path.exists({str(slow)!r}): threading.Event().wait(0.05)\n{rest}")
+    gate = place.gateway(cloud, **config(folder, {"kind": "file", "name": "heat", "product": "sensor", "device": "board-1", "path": str(sensor)},
+                                         {"kind": "scripted", "name": "b"}))
+    other = gate.wait_adapter("b")["pid"]
+    shown = gate.adapter("heat")
+    assert shown["state"] == "waiting" and "does not end within 5 s" in shown["trouble"]
+    slow.unlink()
+    assert gate.wait_adapter("heat")["starts"] == 1 and not gate.adapter("heat")["trouble"]
+    assert gate.adapter("b")["pid"] == other
+
+
 def test_an_adapter_that_others_may_write_is_refused_and_the_gateway_serves(place, folder):
     cloud = place.cloud()
     (folder / "scripted").chmod(0o777)

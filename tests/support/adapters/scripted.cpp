@@ -2,8 +2,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -129,6 +132,17 @@ class Scripted final : public Driver {
     };
     const auto path = own_.value("path", "");
     say("read", ::open(path.c_str(), O_RDONLY | O_CLOEXEC) >= 0);
+    // Whatever Landlock thinks of the path: it is the system call that is refused.
+    const auto call = [&](const char* what, int got) { say(what, got >= 0 || errno != EPERM); };
+    call("truncate", ::truncate(path.c_str(), 0));
+    call("empty", ::open(path.c_str(), O_RDONLY | O_TRUNC | O_CLOEXEC));
+    call("chmod", ::chmod(path.c_str(), 0666));
+    call("chown", ::chown(path.c_str(), ::getuid(), static_cast<gid_t>(-1)));
+    call("touch", ::utimensat(AT_FDCWD, path.c_str(), nullptr, 0));
+    call("mark", ::setxattr(path.c_str(), "user.sluice", "x", 1, 0));
+    rlimit files{};
+    say("limit", ::prlimit(::getppid(), RLIMIT_NOFILE, nullptr, &files) == 0);
+    say("nice", ::setpriority(PRIO_PROCESS, static_cast<id_t>(::getppid()), 19) == 0);
     say("write", ::open((path + ".new").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600) >= 0);
     const auto child = ::fork();
     if (child == 0) ::_exit(0);

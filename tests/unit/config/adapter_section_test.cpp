@@ -129,6 +129,26 @@ TEST(AdapterSection, TakesNoDescriptionThatIsNotOne) {
   }
 }
 
+TEST(Adapters, AreAskedAgainWhenTheyDidNotSayInTimeWhatTheyAre) {
+  const auto parsed = plus(
+      "adapters:\n  - { kind: slow, name: a }\n  - { kind: none, name: b }\n  - { kind: serial, name: c }\n");
+  std::vector<Problem> problems;
+  const auto plans = plan_adapters(
+      parsed.options,
+      [](const std::string& kind) -> result<std::string> {
+        if (kind == "slow") return Error{errc::timeout, "does not end within 5 s"};
+        if (kind == "none") return Error{errc::not_found, "is not there"};
+        return R"({"contract": "v1", "kind": "serial", "schema": {"type": "object"}})";
+      },
+      problems);
+  ASSERT_EQ(plans.size(), 3U);
+  EXPECT_EQ(problems.size(), 2U);
+  EXPECT_TRUE(plans[0].again);
+  EXPECT_FALSE(plans[1].again);
+  EXPECT_FALSE(plans[1].trouble.empty());
+  EXPECT_FALSE(plans[2].again);
+}
+
 TEST(AdapterSection, IsShownInTheEffectiveConfigAndReadsBackAsItself) {
   const auto parsed =
       plus(adapter("    port: /dev/x\n    units: [{ id: \"a: b\", address: 3 }]\n    note: null\n"));

@@ -173,8 +173,36 @@ TEST_F(AdapterLife, IsInASandbox) {
   ASSERT_TRUE(world.wait_until([&] { return world.adapter("a").at("health").at("state") == "degraded"; }));
   if (world.adapter("a").at("sandbox").get<std::string>().find("landlock") == std::string::npos)
     GTEST_SKIP() << "no Landlock here";
-  EXPECT_EQ(world.adapter("a").at("health").at("text"),
-            "read=no write=no fork=no signal=no inet=no escape=no leaked=no");
+  EXPECT_EQ(
+      world.adapter("a").at("health").at("text"),
+      "read=no truncate=no empty=no chmod=no chown=no touch=no mark=no limit=no nice=no write=no fork=no "
+      "signal=no inet=no escape=no leaked=no");
+}
+
+// Landlock hides a file and lets its owner change its mode, its times and, before Linux 6.2, its length.
+TEST_F(AdapterLife, CannotSpoilTheFilesOfTheDaemon) {
+  const auto store = world.write("queue.db", "readings");
+  for (const bool granted : {false, true}) {
+    AdapterWorld other;
+    other.start();
+    auto plan = other.plan("a", {{"mode", "peek"}, {"path", store.string()}});
+    if (granted) plan.grants.push_back({AdapterGrant::Kind::file, store.string()});
+    struct stat before{}, after{};
+    ASSERT_EQ(::stat(store.c_str(), &before), 0);
+    other.run({plan});
+    ASSERT_TRUE(other.wait_until(
+        [&] { return other.adapter("a").value(Json::json_pointer("/health/state"), "") == "degraded"; }));
+    if (other.adapter("a").at("sandbox").get<std::string>().find("seccomp") == std::string::npos)
+      GTEST_SKIP() << "no seccomp here";
+    const auto text = other.adapter("a").at("health").at("text").get<std::string>();
+    for (const auto* what : {"truncate=no", "empty=no", "chmod=no", "chown=no", "touch=no", "mark=no"})
+      EXPECT_NE(text.find(what), std::string::npos) << text;
+    ASSERT_EQ(::stat(store.c_str(), &after), 0);
+    EXPECT_EQ(after.st_size, before.st_size);
+    EXPECT_EQ(after.st_mode, before.st_mode);
+    EXPECT_EQ(after.st_ctim.tv_sec, before.st_ctim.tv_sec);
+    EXPECT_EQ(after.st_ctim.tv_nsec, before.st_ctim.tv_nsec);
+  }
 }
 
 TEST_F(AdapterLife, GetsWhatItsSchemaNames) {
@@ -218,6 +246,25 @@ TEST_F(AdapterLife, IsAddedChangedAndRemovedWithoutTouchingOthers) {
   EXPECT_TRUE(world.wait_logged("adapter b: stopped"));
   EXPECT_EQ(world.adapter("a").at("pid"), pid);
   EXPECT_EQ(world.adapter("a").at("starts"), 1);
+}
+
+TEST_F(AdapterLife, WaitsForAPlanThatTakesItsPlaceWithoutTouchingOthers) {
+  world.start();
+  auto unheard = world.plan("a", {{"mode", "sensor"}});
+  unheard.trouble = "it did not say in time what it is";
+  unheard.again = true;
+  auto wrong = world.plan("c", {{"mode", "sensor"}});
+  wrong.trouble = "its section is wrong";
+  world.run({unheard, world.plan("b", {{"mode", "sensor"}}), wrong});
+  ASSERT_TRUE(world.wait_state("b", "ready"));
+  EXPECT_EQ(world.state("a"), "waiting");
+  EXPECT_EQ(world.adapter("a").at("trouble"), unheard.trouble);
+  EXPECT_EQ(world.state("c"), "misconfigured");
+  const auto pid = world.adapter("b").at("pid");
+  world.devices->run_adapter(world.plan("a", {{"mode", "sensor"}}));
+  ASSERT_TRUE(world.wait_state("a", "ready"));
+  EXPECT_EQ(world.adapter("b").at("pid"), pid);
+  EXPECT_EQ(world.log_count("adapter c: not started"), 1U);
 }
 
 class AdapterFile : public testing::Test {

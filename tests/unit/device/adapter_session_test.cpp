@@ -131,6 +131,15 @@ TEST_F(AdapterSessions, F22FloodIsHeldToItsRateAndOthersAreServed) {
   EXPECT_EQ(world.state("a"), "ready");
 }
 
+TEST_F(AdapterSessions, F22WhoHasMoreThanItMaySendWaitsAndIsNotEnded) {
+  world.readings.remember = false;
+  run({{"mode", "sensor"}, {"devices", {"s1"}}, {"count", 1200}, {"size", 16 * 1024}},
+      [](AdapterPlan& plan) { plan.options.limits.bytes_per_second = 1 << 20; });
+  EXPECT_TRUE(world.wait_until([&] { return world.adapter("a").value("published", 0) == 1200; }, 20ms))
+      << world.adapter("a").dump(1);
+  EXPECT_EQ(world.adapter("a").at("starts"), 1);
+}
+
 // ---- who may speak for whom
 
 TEST_F(AdapterSessions, AttachesADeviceByItsToken) {

@@ -239,6 +239,32 @@ TEST_F(SdkSession, NeverHasMoreOpenThanTheDaemonTakes) {
   EXPECT_TRUE(session.publish("s1", "t", "x", {}));
 }
 
+TEST_F(SdkSession, KeepsNoMoreUnsentThanAQuarterOfAMebibyte) {
+  welcome();
+  sent();
+  int rooms = 0;
+  session.on_room([&] { ++rooms; });
+  const std::string payload(800, 'x');
+  std::size_t taken = 0;
+  while (taken < 1000 && session.publish("s1", "t", payload, {})) ++taken;
+  EXPECT_LT(taken, 500U);
+  EXPECT_LT(session.out.size(), 257U * 1024);
+  const auto before = session.out.size();
+  clock.advance(1s);
+  session.health("degraded", "reports wait, too");
+  EXPECT_EQ(session.out.size(), before);
+  session.flushed();  // nothing has left
+  EXPECT_EQ(rooms, 0);
+  sent();
+  session.flushed();
+  EXPECT_EQ(rooms, 1);
+  EXPECT_TRUE(session.publish("s1", "t", payload, {}));
+  clock.advance(1s);
+  const auto packets = sent(mqtt::PacketType::publish);
+  ASSERT_EQ(packets.size(), 2U);
+  EXPECT_EQ(packets[1].as<mqtt::Publish>().topic, "$sluice/v1/health");
+}
+
 TEST_F(SdkSession, RefusesWhatTheDaemonWouldEndTheConnectionFor) {
   welcome();
   sent();
