@@ -340,7 +340,8 @@ TEST_F(SerialLine, FinishesWhatIsOnItsWayBeforeItStops) {
   driver->stop([&] { stopped = true; });
   EXPECT_FALSE(stopped);
   gateway.ack(0);
-  EXPECT_TRUE(stopped);
+  EXPECT_TRUE(wait_until([&] { return stopped; }, 1ms));
+  EXPECT_EQ(heard, "A\n");
 }
 
 TEST_F(SerialLine, TakesARateThatIsNotInTheTable) {
