@@ -66,6 +66,7 @@ void Port::open() {
   ++generation_;
   ++opens;
   reading_ = writing_ = false;
+  marks_.reset();
   told_.clear();
   backoff_.up(clock_.now());
   if (events_.opened) events_.opened();
