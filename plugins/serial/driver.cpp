@@ -145,7 +145,13 @@ void SerialDriver::frame(std::string_view whole) {
     ++refused_;
     return;
   }
-  if (settings_.polls) poller_.heard(readings.empty() ? "" : readings.front().address);
+  if (settings_.polls) {
+    const auto asked = poller_.heard(readings.empty() ? "" : readings.front().address);
+    // An answer that does not say whose it is is that of whoever was asked.
+    for (auto& reading : readings) {
+      if (reading.address.empty()) reading.address = asked;
+    }
+  }
   if (readings.empty()) return;
   auto open = std::make_shared<Open>();
   open->address = readings.front().address;
@@ -154,8 +160,8 @@ void SerialDriver::frame(std::string_view whole) {
   open_ += readings.size();
   for (const auto& reading : readings) {
     auto* unit = unit_of(reading.address);
-    if (unit == nullptr) ++unknown_;
     if (unit == nullptr || !unit->attached) {
+      ++(unit == nullptr ? unknown_ : refused_);
       settled(open, false);
       continue;
     }
