@@ -13,28 +13,41 @@ Error too_long(std::size_t size, std::size_t most) {
   return {errc::invalid_argument, fmt::format("a frame of {} bytes; max_frame is {}", size, most)};
 }
 
+// The length of the longest beginning of `mark` that its first `size` bytes end with, themselves aside.
+std::size_t border(std::string_view mark, std::size_t size) {
+  for (std::size_t length = size - 1; length > 0; --length) {
+    if (mark.substr(0, length) == mark.substr(size - length, length)) return length;
+  }
+  return 0;
+}
+
 }  // namespace
 
 void Delimited::feed(std::string_view bytes, const Each& each) {
   for (const char byte : bytes) {
-    if (byte == mark_[matched_]) {
-      if (++matched_ < mark_.size()) continue;
+    // A mark of several bytes that was none after all: its first part belongs to the frame, but for what may
+    // begin the mark itself.
+    while (matched_ > 0 && byte != mark_[matched_]) {
+      const auto still = border(mark_, matched_);
+      for (std::size_t i = 0; i < matched_ - still; ++i) keep(mark_[i]);
+      matched_ = still;
+    }
+    if (byte != mark_[matched_]) {
+      keep(byte);
+    } else if (++matched_ == mark_.size()) {
       matched_ = 0;
       finish(each);
-      continue;
     }
-    // A mark of more bytes that was none after all: its first part belongs to the frame.
-    if (matched_ > 0) {
-      raw_.append(mark_, 0, matched_);
-      matched_ = byte == mark_[0] ? 1 : 0;
-      if (matched_ == 1) continue;
-    }
-    if (raw_.size() < most_raw()) {
-      raw_ += byte;
-    } else {
-      broken_ = true;  // too long: skipped to the next mark, with bounded memory
-      ++counts_.skipped;
-    }
+  }
+}
+
+// Too long: skipped to the next mark, with bounded memory.
+void Delimited::keep(char byte) {
+  if (raw_.size() < most_raw()) {
+    raw_ += byte;
+  } else {
+    broken_ = true;
+    ++counts_.skipped;
   }
 }
 

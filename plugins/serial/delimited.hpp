@@ -23,6 +23,7 @@ class Delimited : public Framing {
   std::string spare_;
 
  private:
+  void keep(char byte);
   void finish(const Each& each);
   std::string raw_;
   std::size_t matched_ = 0;  // of mark_

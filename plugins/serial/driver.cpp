@@ -13,6 +13,7 @@ using adapter::yes;
 
 constexpr Duration kNoiseWatch = std::chrono::seconds(5);
 constexpr std::uint64_t kNoiseBytes = 64;
+constexpr Duration kDrain = std::chrono::milliseconds(500);  // for the last acknowledgements, at the end
 constexpr std::size_t kMostHeld = 128 * 1024;
 
 std::string filled(std::string text, std::string_view what, std::string_view with) {
@@ -94,7 +95,13 @@ void SerialDriver::stop(std::function<void()> done) {
   port_.pause(true);
   stopped_ = std::move(done);
   // What is on its way to the disk gets its acknowledgement, if that is quick.
-  if (open_ == 0 && stopped_) std::exchange(stopped_, nullptr)();
+  if (open_ == 0) finish();
+}
+
+void SerialDriver::finish() {
+  port_.drain(kDrain, [this] {
+    if (stopped_) std::exchange(stopped_, nullptr)();
+  });
 }
 
 void SerialDriver::opened() {
@@ -138,7 +145,13 @@ void SerialDriver::frame(std::string_view whole) {
     ++refused_;
     return;
   }
-  if (settings_.polls) poller_.heard(readings.empty() ? "" : readings.front().address);
+  if (settings_.polls) {
+    const auto asked = poller_.heard(readings.empty() ? "" : readings.front().address);
+    // An answer that does not say whose it is is that of whoever was asked.
+    for (auto& reading : readings) {
+      if (reading.address.empty()) reading.address = asked;
+    }
+  }
   if (readings.empty()) return;
   auto open = std::make_shared<Open>();
   open->address = readings.front().address;
@@ -147,8 +160,8 @@ void SerialDriver::frame(std::string_view whole) {
   open_ += readings.size();
   for (const auto& reading : readings) {
     auto* unit = unit_of(reading.address);
-    if (unit == nullptr) ++unknown_;
     if (unit == nullptr || !unit->attached) {
+      ++(unit == nullptr ? unknown_ : refused_);
       settled(open, false);
       continue;
     }
@@ -195,7 +208,7 @@ void SerialDriver::settled(const std::shared_ptr<Open>& open, bool taken) {
   --open_;
   if (--open->left == 0) send(dialect_->ack(open->address, open->frame, open->taken));
   count();
-  if (open_ == 0 && stopped_) std::exchange(stopped_, nullptr)();
+  if (open_ == 0 && stopped_) finish();
 }
 
 // ---- to the line

@@ -69,6 +69,7 @@ class SerialDriver final : public adapter::Driver {
   void attach(Unit& unit);
   bool ask(const std::string& address);
   void opened();
+  void finish();
   void closed(const std::string& why);
   void watch_noise();
   void count();

@@ -45,6 +45,8 @@ class LineMarks {
     }
     flush();
   }
+  // The line was opened anew: half a mark went with the old one.
+  void reset() { state_ = State::plain; }
   std::uint64_t errors = 0;
 
  private:

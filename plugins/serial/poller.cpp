@@ -71,8 +71,8 @@ void Poller::ask(const std::string& address, Target& target) {
   if (waiting_) timer_.start(options_.timeout, [this] { overdue(); });
 }
 
-void Poller::heard(const std::string& address) {
-  if (!waiting_ || (!address.empty() && address != asked_)) return;
+std::string Poller::heard(const std::string& address) {
+  if (!waiting_ || (!address.empty() && address != asked_)) return {};
   waiting_ = false;
   ++counts_.answers;
   auto& target = targets_[asked_];
@@ -82,6 +82,7 @@ void Poller::heard(const std::string& address) {
   target.due = std::max(target.due + options_.every, clock_.now());
   set_state(asked_, target, true);
   timer_.start(options_.between, [this] { next(); });
+  return asked_;
 }
 
 void Poller::overdue() {

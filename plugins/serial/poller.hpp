@@ -38,8 +38,9 @@ class Poller {
   void add(const std::string& address);
   void start();
   void stop();
-  // A whole frame of this device has come; empty: of whoever was asked.
-  void heard(const std::string& address);
+  // A whole frame of this device has come; empty: of whoever was asked. Whose answer it was; empty: it is
+  // none.
+  std::string heard(const std::string& address);
   // Something to be sent when the bus is free. False: too much waits.
   bool soon(std::function<void()> send);
   const PollerCounts& counts() const { return counts_; }

@@ -3,6 +3,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/write.hpp>
 #include <utility>
@@ -12,18 +13,29 @@ namespace {
 
 constexpr std::size_t kMostWaiting = 64 * 1024;
 constexpr Duration kWriteDeadline = 2s;
+constexpr Duration kLook = 2ms;     // between two looks whether the bytes have left
+constexpr std::size_t kChip = 256;  // bytes that a chip may hold
+
+Duration time_of(std::size_t bytes, const PortOptions& options) {
+  const unsigned bits =
+      1 + options.data_bits + options.stop_bits + (options.parity == PortOptions::Parity::none ? 0U : 1U);
+  return std::chrono::nanoseconds(1'000'000'000ULL * bits * bytes / std::max(options.baud, 1U));
+}
 
 }  // namespace
 
-Port::Port(boost::asio::io_context& loop, Clock& clock, PortOptions options, Events events)
+Port::Port(boost::asio::io_context& loop, Clock& clock, PortOptions options, Events events,
+           LineControl control)
     : clock_(clock),
       options_(std::move(options)),
       events_(std::move(events)),
+      control_(std::move(control)),
       port_(loop),
       backoff_({.first = 250ms, .most = 5s, .well_after = 5s}),
       retry_(clock),
       write_deadline_(clock),
-      break_(clock) {}
+      break_(clock),
+      drain_(clock) {}
 
 Port::~Port() {
   *alive_ = false;
@@ -48,16 +60,23 @@ void Port::open() {
   port_.open(options_.path, ec);
   if (ec) return retry(options_.path + ": " + ec.message());
   if (auto done = set_up(port_.native_handle(), options_); !done) {
-    port_.close(ec);
+    close();
     return retry(done.error().text);
   }
   ++generation_;
   ++opens;
   reading_ = writing_ = false;
+  marks_.reset();
   told_.clear();
   backoff_.up(clock_.now());
   if (events_.opened) events_.opened();
   read();
+}
+
+void Port::close() {
+  control_.discard(port_.native_handle());
+  boost::system::error_code ignored;
+  port_.close(ignored);
 }
 
 void Port::retry(const std::string& why) {
@@ -69,8 +88,7 @@ void Port::retry(const std::string& why) {
 void Port::lost(const std::string& why) {
   if (!port_.is_open()) return;
   ++generation_;
-  boost::system::error_code ignored;
-  port_.close(ignored);
+  close();
   write_deadline_.cancel();
   break_.cancel();
   backoff_.down(clock_.now());
@@ -132,11 +150,36 @@ void Port::write_next() {
     lost(options_.path + ": takes no bytes: flow control, or the wrong cable");
   });
   if (options_.break_for <= Duration::zero()) return send_front();
-  (void)::ioctl(port_.native_handle(), TIOCSBRK);
+  send_break();
+}
+
+// A break is on the wire at once: over what is still leaving.
+void Port::send_break() {
+  if (!has_left()) return break_.start(kLook, [this] { send_break(); });
+  control_.set_break(port_.native_handle(), true);
   break_.start(options_.break_for, [this] {
-    (void)::ioctl(port_.native_handle(), TIOCCBRK);
+    control_.set_break(port_.native_handle(), false);
     send_front();
   });
+}
+
+bool Port::has_left() {
+  switch (control_.sent(port_.native_handle())) {
+    case LineControl::Sent::no:
+      left_at_ = clock_.now() + in_chip_;
+      return false;
+    case LineControl::Sent::to_chip:
+      return clock_.now() >= left_at_;
+    case LineControl::Sent::entirely:
+      return true;
+  }
+  return true;
+}
+
+void Port::drain(Duration most, std::function<void()> done) {
+  if (!port_.is_open() || most <= Duration::zero() || (writes_.empty() && has_left())) return done();
+  drain_.start(kLook,
+               [this, most, done = std::move(done)]() mutable { drain(most - kLook, std::move(done)); });
 }
 
 void Port::send_front() {
@@ -155,6 +198,8 @@ void Port::written(bool well) {
   auto write = std::move(writes_.front());
   writes_.pop_front();
   waiting_bytes_ -= write.bytes.size();
+  in_chip_ = time_of(std::min(write.bytes.size(), kChip), options_);
+  left_at_ = clock_.now() + in_chip_;
   const auto alive = alive_;
   const auto generation = generation_;
   writing_ = false;

@@ -1,6 +1,7 @@
 #include "plugins/smp/serial_transport.hpp"
 
 #include <sys/file.h>
+#include <termios.h>
 
 #include <algorithm>
 #include <array>
@@ -27,7 +28,10 @@ class Serial final : public SerialTransport {
     try_open();
   }
   // Handlers that are under way hold alive_ and find that it has gone.
-  ~Serial() override { *alive_ = false; }
+  ~Serial() override {
+    *alive_ = false;
+    close();
+  }
 
   void on_message(Receiver receiver) override { receiver_ = std::move(receiver); }
 
@@ -61,8 +65,7 @@ class Serial final : public SerialTransport {
     if (ec) {
       if (!said_) log_.warn("{} cannot be opened: {}; trying again", options_.port, ec.message());
       said_ = true;
-      Code ignored;
-      port_.close(ignored);
+      close();
       reopen_.start(options_.reopen, [this] { try_open(); });
       return;
     }
@@ -115,11 +118,19 @@ class Serial final : public SerialTransport {
                       });
   }
 
+  // Without the bytes that have not left: for those the kernel would wait half a minute, and the loop with
+  // it.
+  void close() {
+    if (!port_.is_open()) return;
+    (void)::tcflush(port_.native_handle(), TCOFLUSH);
+    Code ignored;
+    port_.close(ignored);
+  }
+
   void lost(const Code& ec) {
     if (!port_.is_open()) return;
     log_.warn("{} has gone: {}", options_.port, ec.message());
-    Code ignored;
-    port_.close(ignored);
+    close();
     ++opened_;  // what was under way belongs to the old one
     reopen_.start(options_.reopen, [this] { try_open(); });
   }

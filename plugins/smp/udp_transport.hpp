@@ -14,7 +14,8 @@ namespace sluice::smp {
 
 constexpr std::uint16_t kUdpPort = 1337;
 
-// The address is numeric: a device on such a network has no name that could be trusted.
+// The address is numeric: a device on such a network has no name that could be trusted. Error: it is none.
+// The network may come and go, and the host's own address change.
 result<std::unique_ptr<Transport>> make_udp_transport(boost::asio::io_context& loop,
                                                       const std::string& address, std::uint16_t port,
                                                       Log log);

@@ -270,6 +270,32 @@ TEST_F(SerialLine, AsksEachDeviceAndTakesItsAnswer) {
   EXPECT_EQ(gateway.states["a"], "online");
 }
 
+TEST_F(SerialLine, TakesAnAnswerWithoutAnAddressForThatOfTheOneWhoWasAsked) {
+  start({{"mode", "poll"},
+         {"poll", "{address}?"},
+         {"every", 1000},
+         {"timeout", 200},
+         {"between", 5},
+         {"topic", "d/{device}/x"},
+         {"ack", "{address}!"},
+         {"nack", "{address}-"},
+         {"devices", {{{"id", "a"}, {"address", "1"}}, {{"id", "b"}, {"address", "2"}}}}});
+  ASSERT_TRUE(sent("1?\n"));
+  line.say("21.5\n");
+  ASSERT_TRUE(published(1));
+  ASSERT_TRUE(sent("1!\n"));
+  clock.advance(5ms);
+  ASSERT_TRUE(sent("2?\n"));
+  line.say("22.5\n");
+  ASSERT_TRUE(published(2));
+  line.say("stray\n");  // nobody was asked
+  ASSERT_TRUE(sent("-\n"));
+  ASSERT_EQ(gateway.published.size(), 2U);
+  EXPECT_EQ(gateway.published[0].topic + "=" + gateway.published[0].payload, "d/a/x=21.5");
+  EXPECT_EQ(gateway.published[1].topic + "=" + gateway.published[1].payload, "d/b/x=22.5");
+  EXPECT_EQ(gateway.counters["unknown_devices"], 1U);
+}
+
 TEST_F(SerialLine, BringsMessagesToTheDevice) {
   start({{"framing", "slip"}});
   settle();
@@ -319,6 +345,7 @@ TEST_F(SerialLine, AttachesAgainWhenItWasRefusedForNow) {
   line.say("1\n");
   ASSERT_TRUE(sent("N\n"));
   EXPECT_EQ(gateway.states["th-1"], "busy");
+  EXPECT_EQ(gateway.counters["refused_frames"], 1U);
   gateway.attach_answers.clear();
   clock.advance(10s);
   EXPECT_EQ(gateway.states["th-1"], "online");
@@ -340,7 +367,8 @@ TEST_F(SerialLine, FinishesWhatIsOnItsWayBeforeItStops) {
   driver->stop([&] { stopped = true; });
   EXPECT_FALSE(stopped);
   gateway.ack(0);
-  EXPECT_TRUE(stopped);
+  EXPECT_TRUE(wait_until([&] { return stopped; }, 1ms));
+  EXPECT_EQ(heard, "A\n");
 }
 
 TEST_F(SerialLine, TakesARateThatIsNotInTheTable) {

@@ -143,6 +143,34 @@ TEST(Framing, MayEndItsLinesWithSeveralBytes) {
                                       "c"}));
 }
 
+TEST(Framing, FindsAnEndBehindItsOwnBeginning) {
+  const auto lines = [](const std::string& end, std::string_view bytes) {
+    auto o = options(Kind::line);
+    o.end = end;
+    return frames(*make(o), bytes, 1);
+  };
+  using Lines = std::vector<std::string>;
+  EXPECT_EQ(lines("\r\r\n", "a\r\r\r\nb\r\r\n"), (Lines{"a", "b"}));  // a CR before the end is taken off
+  EXPECT_EQ(lines("\r\n", "a\r\r\nb\r\n"), (Lines{"a", "b"}));
+  EXPECT_EQ(lines("abac", "xababacyabac"), (Lines{"xab", "y"}));
+  EXPECT_EQ(lines("aab", "aaaabxaab"), (Lines{"aa", "x"}));
+}
+
+TEST(Framing, IsBoundedByALineOfHalfEnds) {
+  auto o = options(Kind::line);
+  for (const auto* end : {"\r\n", "\r\r\n", "ab"}) {
+    o.end = end;
+    const auto framing = make(o);
+    const std::string much(1'000'000, o.end[0]);
+    EXPECT_TRUE(frames(*framing, much, 4096).empty());
+    EXPECT_GE(framing->counts().skipped, much.size() - o.most - 32);
+    EXPECT_TRUE(frames(*framing, o.end).empty()) << "too long for a frame";
+    EXPECT_EQ(framing->counts().skipped, much.size());
+    EXPECT_EQ(framing->counts().bad, 1U);
+    EXPECT_EQ(frames(*framing, "good" + o.end), std::vector<std::string>{"good"});
+  }
+}
+
 TEST(Framing, F21FindsTheNextFrameAfterNoise) {
   for (const auto& o : all()) {
     const auto framing = make(o);
@@ -279,6 +307,10 @@ TEST(LineMarks, TellBrokenBytesFromSoundOnes) {
             "ab|c\xff"
             "d|e");
   EXPECT_EQ(marks.errors, 2U);
+  feed("\xff");
+  marks.reset();
+  feed(std::string("\0f", 2));
+  EXPECT_TRUE(said.ends_with(std::string("|e\0f", 4))) << "half a mark of an earlier line";
 }
 
 }  // namespace
