@@ -133,10 +133,9 @@ def test_a_function_may_do_exactly_what_its_code_calls(template, role, folder):
     assert not {"dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Scan"} & granted
 
 
-def test_devices_get_the_policy_that_the_functions_were_written_for(template):
-    file = ROOT / "cloud/lambda/policy/device.json"
-    if not file.exists():
-        pytest.skip("cloud/lambda/policy/device.json is not there")
+@pytest.mark.parametrize(("resource", "file"), [("DevicePolicy", "device"), ("GatewayPolicy", "gateway")])
+def test_devices_and_gateways_get_the_policies_that_the_functions_were_written_for(template, resource, file):
+    written = json.loads((ROOT / f"cloud/lambda/policy/{file}.json").read_text())
 
     def as_written(node):
         if isinstance(node, dict) and set(node) == {"Fn::Sub"}:
@@ -145,7 +144,15 @@ def test_devices_get_the_policy_that_the_functions_were_written_for(template):
             return {k: as_written(v) for k, v in node.items()}
         return [as_written(v) for v in node] if isinstance(node, list) else node
 
-    assert as_written(properties(template, "DevicePolicy")["PolicyDocument"]) == json.loads(file.read_text())
+    assert as_written(properties(template, resource)["PolicyDocument"]) == written
+    assert properties(template, resource)["PolicyName"] == {"Fn::Sub": f"${{AWS::StackName}}-{file}"}
+
+
+@pytest.mark.parametrize("function", ["Cvm", "JitrFunction", "FleetHook"])
+def test_the_product_of_gateways_gets_their_policy_whoever_vends(template, function):
+    environment = properties(template, function)["Environment"]["Variables"]
+    assert environment["SLUICE_GATEWAY_POLICY"] == {"Fn::Sub": "${AWS::StackName}-gateway"}
+    assert environment["SLUICE_GATEWAY_PRODUCTS"] == {"Ref": "GatewayProduct"}
 
 
 def test_a_device_reads_firmware_and_only_its_own_uploads(template):
@@ -345,7 +352,7 @@ def test_moto_makes_the_rest(aws, template):
     assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST" and table["DeletionProtectionEnabled"]
 
     iot = aws("iot")
-    assert {p["policyName"] for p in iot.list_policies()["policies"]} == {"sluice-device", "sluice-claim"}
+    assert {p["policyName"] for p in iot.list_policies()["policies"]} == {"sluice-device", "sluice-gateway", "sluice-claim"}
     document = document_of(iot.get_policy(policyName="sluice-device")["policyDocument"])
     assert document["Statement"][0]["Resource"].endswith(":client/${iot:Connection.Thing.ThingName}")
     alias = iot.describe_role_alias(roleAlias=outputs["RoleAlias"])["roleAliasDescription"]

@@ -173,7 +173,8 @@ Redeemed Redemption::run(const Wanted& wanted, DeviceRecord& held) {
   auto issued = certificate_of(wanted, held);
   if (!issued) return issued;
   const auto& certificate = issued->certificate;
-  if (const auto done = iot_.attach_policy(settings_.policy, certificate.arn); !done) {
+  const auto& policy = settings_.gateways.or_else(settings_.policy, held.product);
+  if (const auto done = iot_.attach_policy(policy, certificate.arn); !done) {
     return failed("attach policy", held, done.error());
   }
   if (const auto done = iot_.attach_thing_principal(held.productid, certificate.arn); !done) {

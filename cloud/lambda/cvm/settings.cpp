@@ -55,7 +55,8 @@ aws::result<Settings> read_settings(const aws::Environment& environment) {
   if (settings.region.empty()) return wrong_setting("AWS_REGION is not set");
   settings.policy = setting(environment, "SLUICE_POLICY");
   if (settings.policy.empty())
-    return wrong_setting("SLUICE_POLICY is not set: the IoT policy that every device gets");
+    return wrong_setting("SLUICE_POLICY is not set: the IoT policy that devices get");
+  settings.gateways = read_gateway_policy(environment);
   settings.data_endpoint = setting(environment, "SLUICE_DATA_ENDPOINT");
   settings.credentials_endpoint = setting(environment, "SLUICE_CREDENTIALS_ENDPOINT");
   settings.role_alias = setting(environment, "SLUICE_ROLE_ALIAS");

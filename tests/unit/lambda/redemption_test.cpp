@@ -42,6 +42,17 @@ TEST_F(Redeeming, ANewDeviceGetsAnActiveCertificateWithItsThingAndPolicy) {
   EXPECT_EQ(record.pending_cert, "");
 }
 
+TEST_F(Redeeming, AGatewayGetsThePolicyOfGatewaysAndADeviceThatOfDevices) {
+  settings.gateways.name = "gateways";
+  const auto device = ask("key-1");
+  ASSERT_TRUE(device);
+  EXPECT_EQ(*world.iot.attached_policies(device->certificate.arn), std::vector<std::string>{"devices"});
+  world.change([](auto& record) { record.apply_state = kNew, record.product = "gateway"; });
+  const auto gateway = ask("key-2");
+  ASSERT_TRUE(gateway);
+  EXPECT_EQ(*world.iot.attached_policies(gateway->certificate.arn), std::vector<std::string>{"gateways"});
+}
+
 TEST_F(Redeeming, TheSameKeyGetsTheSameCertificateAgain) {
   const auto first = ask("key-1");
   const auto second = ask("key-1");
