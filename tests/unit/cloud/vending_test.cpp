@@ -85,9 +85,13 @@ TEST(Vending, TakesATokenOnceAndRefusesStrangers) {
 TEST(Vending, RotatesWhereThatIsThePolicy) {
   House house([](CloudOptions& options) { options.rotate = true; });
   const auto token = add_device(house, "gw-1");
+  const auto pair = make_csr("x");
   const auto first = vend(house, "gw-1", token, make_csr("x").csr).json(),
-             second = vend(house, "gw-1", token, make_csr("x").csr).json();
+             second = vend(house, "gw-1", token, pair.csr).json();
   EXPECT_NE(first["certificateId"], second["certificateId"]);
+  EXPECT_EQ(control(house, "GET", "/certificates/" + first["certificateId"].get<std::string>()).status, 200U)
+      << "in use until the new one has proven itself";
+  EXPECT_EQ(vend(house, "gw-1", token, pair.csr).json()["certificateId"], second["certificateId"]);
   EXPECT_EQ(control(house, "GET", "/certificates/" + first["certificateId"].get<std::string>()).status, 404U);
 }
 
