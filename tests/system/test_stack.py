@@ -186,6 +186,14 @@ def test_a_private_api_answers_its_endpoints_only(template):
     assert deny["Condition"] == {"StringNotEquals": {"aws:SourceVpce": {"Ref": "VpcEndpointIds"}}}
 
 
+def test_the_api_key_opens_every_stage(template):
+    stages = [s["Fn::If"][1] if "Fn::If" in s else s for s in properties(template, "UsagePlan")["ApiStages"]]
+    assert {s["Stage"]["Ref"] for s in stages} == set(of_type(template, "AWS::ApiGateway::Stage"))
+    for stage in properties(template, "UsagePlan")["ApiStages"]:
+        name = (stage["Fn::If"][1] if "Fn::If" in stage else stage)["Stage"]["Ref"]
+        assert stage.get("Fn::If", [None])[0] == template["Resources"][name].get("Condition"), name
+
+
 def test_it_holds_and_tells_no_secrets(template):
     text = cloud_stack.TEMPLATE.read_text()
     assert not re.search(r"AKIA[0-9A-Z]{12}|BEGIN [A-Z ]*PRIVATE KEY|aws_secret|[Pp]assword:", text)
