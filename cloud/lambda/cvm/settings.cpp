@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <tuple>
 
-#include "cloud/lambda/cvm/amazon_root_ca_1.hpp"
+#include "cloud/lambda/cvm/amazon_root_cas.hpp"
 #include "cloud/lambda/setting_words.hpp"
 
 namespace sluice::lambda::cvm {
@@ -15,7 +15,7 @@ namespace {
 using nlohmann::json;
 
 aws::result<std::string> read_root_ca(const std::string& value) {
-  if (value.empty()) return std::string(kAmazonRootCa1);
+  if (value.empty()) return std::string(kAmazonRootCas);
   if (value.starts_with("-----BEGIN CERTIFICATE-----")) return value;
   std::ifstream file(value, std::ios::binary);
   std::string text(std::istreambuf_iterator<char>(file), {});
