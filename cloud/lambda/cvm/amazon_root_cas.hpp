@@ -1,6 +1,6 @@
-// The roots that AWS IoT's data endpoints (iot:Data-ATS) are signed by: Amazon Root CA 1 (RSA, until 2038), and
-// Amazon Root CA 3 (EC P-256, until 2040) where a client asks for elliptic curves. What the vending function
-// hands out where its settings name no others. Source: https://www.amazontrust.com/repository/
+// The roots that AWS IoT's data endpoints (iot:Data-ATS) are signed by: Amazon Root CA 1 (RSA, until 2038),
+// and Amazon Root CA 3 (EC P-256, until 2040) where a client asks for elliptic curves. What the vending
+// function hands out where its settings name no others. Source: https://www.amazontrust.com/repository/
 #pragma once
 
 #include <string_view>
