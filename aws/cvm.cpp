@@ -144,6 +144,13 @@ std::string to_json(const Request& request) {
   return dumped(object);
 }
 
+std::vector<std::pair<std::string, std::string>> authorizer_headers(const Request& request) {
+  const auto& token = request.access_token;
+  const bool fits = !token.empty() && std::ranges::all_of(token, [](char c) { return c > 0x20 && c < 0x7f; });
+  if (!fits || !is_name(request.productid)) return {};
+  return {{"productid", request.productid}, {"accesstoken", token}};
+}
+
 std::string to_json(const Vended& vended) {
   return dumped({{"certificatePem", vended.certificate_pem},
                  {"certificateId", vended.certificate_id},

@@ -13,6 +13,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "aws/error.hpp"
 
@@ -43,6 +45,9 @@ struct Refusal {
 std::string to_json(const Request& request);
 std::string to_json(const Vended& vended);
 std::string to_json(const Refusal& refusal);
+// What API Gateway's authorizer looks at before the function is asked, and the function does not: it knows
+// the token from the body. Empty if the token has characters that a header cannot carry.
+std::vector<std::pair<std::string, std::string>> authorizer_headers(const Request& request);
 // Bounded and strict: what is wrong, in words (kind invalid).
 result<Request> parse_request(std::string_view body);
 // Of a client: the answer, or what it says as an Error (kinds by status; 401 denied, 409 conflict, InProgress

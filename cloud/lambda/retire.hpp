@@ -12,7 +12,7 @@ namespace sluice::lambda {
 
 enum class Reissue : std::uint8_t {
   refuse,  // a registered device gets nothing but the certificate that it has, for the key that it has
-  rotate,  // it gets a new one, and the old one is retired
+  rotate,  // it gets a new one; the old one is retired, at the latest by the next
 };
 enum class Retired : std::uint8_t {
   remove,  // retired certificates are deleted

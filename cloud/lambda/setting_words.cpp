@@ -1,5 +1,7 @@
 #include "cloud/lambda/setting_words.hpp"
 
+#include <sstream>
+
 namespace sluice::lambda {
 
 std::string setting(const aws::Environment& environment, std::string_view name, std::string_view otherwise) {
@@ -31,6 +33,15 @@ aws::result<std::pair<Reissue, Retired>> read_reissue(const aws::Environment& en
   const auto keep = is_second_word(environment, "SLUICE_RETIRED", "delete", "keep", "delete");
   if (!keep) return keep.error();
   return std::pair(*rotate ? Reissue::rotate : Reissue::refuse, *keep ? Retired::keep : Retired::remove);
+}
+
+GatewayPolicy read_gateway_policy(const aws::Environment& environment) {
+  GatewayPolicy policy{.name = setting(environment, "SLUICE_GATEWAY_POLICY"), .products = {}};
+  std::istringstream products(setting(environment, "SLUICE_GATEWAY_PRODUCTS", "gateway"));
+  for (std::string product; std::getline(products, product, ',');) {
+    if (!product.empty()) policy.products.insert(product);
+  }
+  return policy;
 }
 
 aws::result<bool> read_thing_types(const aws::Environment& environment) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "aws/credentials.hpp"
+#include "cloud/lambda/gateway_policy.hpp"
 #include "cloud/lambda/retire.hpp"
 
 namespace sluice::lambda {
@@ -22,6 +23,8 @@ aws::result<bool> is_second_word(const aws::Environment& environment, std::strin
 
 // SLUICE_REISSUE (refuse, rotate) and SLUICE_RETIRED (delete, keep).
 aws::result<std::pair<Reissue, Retired>> read_reissue(const aws::Environment& environment);
+// SLUICE_GATEWAY_POLICY (a name, or none) and SLUICE_GATEWAY_PRODUCTS (names with commas between them).
+GatewayPolicy read_gateway_policy(const aws::Environment& environment);
 // SLUICE_THING_TYPES (yes, no).
 aws::result<bool> read_thing_types(const aws::Environment& environment);
 

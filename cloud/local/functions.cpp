@@ -13,19 +13,25 @@ Functions make_functions(LocalIotControl& iot, lambda::DeviceTable& table, Clock
   lambda::cvm::Settings vending;
   vending.region = iot.scope().region;
   vending.policy = options.policy;
+  vending.gateways.name = options.gateway_policy;
   vending.role_alias = options.role_alias;
   vending.root_ca = root_ca;
   vending.regions = options.regions;
   vending.reissue = reissue;
   // Handlers are copied into std::function, and the vending one holds a mutex.
   const auto cvm = std::make_shared<lambda::cvm::CvmHandler>(iot, table, vending, now, log.named("cvm"));
-  const auto jitr = std::make_shared<lambda::jitr::JitrHandler>(
-      iot, options.listed ? &table : nullptr,
-      lambda::jitr::Settings{.region = iot.scope().region, .policy = options.policy, .reissue = reissue}, now,
-      log.named("jitr"));
+  const auto jitr =
+      std::make_shared<lambda::jitr::JitrHandler>(iot, options.listed ? &table : nullptr,
+                                                  lambda::jitr::Settings{.region = iot.scope().region,
+                                                                         .policy = options.policy,
+                                                                         .gateways = vending.gateways,
+                                                                         .reissue = reissue},
+                                                  now, log.named("jitr"));
   const auto hook = std::make_shared<lambda::fleet_hook::FleetHookHandler>(
-      iot, table, lambda::fleet_hook::Settings{.region = iot.scope().region, .reissue = reissue}, now,
-      log.named("fleet-hook"));
+      iot, table,
+      lambda::fleet_hook::Settings{
+          .region = iot.scope().region, .reissue = reissue, .gateways = vending.gateways},
+      now, log.named("fleet-hook"));
   return {[cvm](std::string_view event) { return (*cvm)(event); },
           [jitr](std::string_view event) { return (*jitr)(event); },
           [hook](std::string_view event) { return (*hook)(event); }};

@@ -17,10 +17,11 @@ struct Functions {
 };
 
 struct FunctionOptions {
-  std::string policy = "default";      // that devices get
-  std::string role_alias = "gateway";  // that the CVM names, if the registry has it
-  bool rotate = false;                 // a registered device that asks again gets another certificate
-  bool listed = false;                 // JITR activates devices of the table only, one certificate each
+  std::string policy = "device";           // that devices get: the shipped one
+  std::string gateway_policy = "gateway";  // that things of the product "gateway" get
+  std::string role_alias = "gateway";      // that the CVM names, if the registry has it
+  bool rotate = false;                     // a registered device that asks again gets another certificate
+  bool listed = false;                     // JITR activates devices of the table only, one certificate each
   std::map<std::string, std::string> regions;  // other regions → URL of their CVM
 };
 

@@ -51,11 +51,12 @@ result<void> init_registry(const fs::path& folder, const std::string& claim_pem,
        {"things", "policies", "certificates", "cas", "templates", "role-aliases", "thing-types"}) {
     if (auto done = make_folder(folder / name); !done) return done;
   }
-  for (const auto& [name, document] :
-       {std::pair("default", kDefaultPolicyDocument), std::pair("all", kAllPolicyDocument),
-        std::pair(kClaimPolicy, kClaimPolicyDocument)}) {
-    if (auto done = write_new_file(folder / "policies" / (std::string(name) + ".json"), document, 0644);
-        !done)
+  for (const auto& [name, document] : {std::pair<std::string, std::string>("default", kDefaultPolicyDocument),
+                                       {"all", kAllPolicyDocument},
+                                       {kClaimPolicy, kClaimPolicyDocument},
+                                       {"device", device_policy_document()},
+                                       {"gateway", gateway_policy_document()}}) {
+    if (auto done = write_new_file(folder / "policies" / (name + ".json"), document, 0644); !done)
       return done;
   }
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();

@@ -1,6 +1,29 @@
 #include "cloud/local/setup_documents.hpp"
 
+#include <utility>
+
+#include "cloud/local/shipped_policies.hpp"
+
 namespace sluice::cloud {
+namespace {
+
+// What CloudFormation fills in.
+std::string filled(std::string document) {
+  for (const auto& [variable, value] : {std::pair<std::string, std::string>{"${AWS::Partition}", "aws"},
+                                        {"${AWS::Region}", "*"},
+                                        {"${AWS::AccountId}", "*"},
+                                        {"${RoleAlias}", "gateway"},
+                                        {"${IngestRule}", "sluice"}}) {
+    for (auto at = document.find(variable); at != document.npos; at = document.find(variable, at))
+      document.replace(at, variable.size(), value);
+  }
+  return document;
+}
+
+}  // namespace
+
+std::string device_policy_document() { return filled(kShippedDevicePolicy); }
+std::string gateway_policy_document() { return filled(kShippedGatewayPolicy); }
 
 const char* const kDefaultPolicyDocument = R"({
   "Version": "2012-10-17",
@@ -69,7 +92,7 @@ const char* const kFleetTemplate = R"({
       "Type": "AWS::IoT::Certificate",
       "Properties": { "CertificateId": { "Ref": "AWS::IoT::Certificate::Id" }, "Status": "ACTIVE" }
     },
-    "policy": { "Type": "AWS::IoT::Policy", "Properties": { "PolicyName": "default" } }
+    "policy": { "Type": "AWS::IoT::Policy", "Properties": { "PolicyName": "device" } }
   },
   "DeviceConfiguration": { "product": { "Ref": "Product" } }
 }
@@ -93,7 +116,7 @@ const char* const kJitpTemplate = R"({
       "Type": "AWS::IoT::Certificate",
       "Properties": { "CertificateId": { "Ref": "AWS::IoT::Certificate::Id" }, "Status": "ACTIVE" }
     },
-    "policy": { "Type": "AWS::IoT::Policy", "Properties": { "PolicyName": "default" } }
+    "policy": { "Type": "AWS::IoT::Policy", "Properties": { "PolicyName": "device" } }
   }
 }
 )";

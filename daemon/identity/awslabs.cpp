@@ -85,10 +85,12 @@ class Awslabs final : public Vendor {
   bool makes_the_key() const override { return true; }
 
   void apply(Application application, std::function<void(Answer)> done) override {
-    calls_->send("GET",
-                 "/getcert?serialNumber=" + encoded(application.id) +
-                     "&deviceToken=" + encoded(application.token.text()),
-                 Secret(), judge, std::move(done));
+    calls_->send({.method = "GET",
+                  .path = "/getcert?serialNumber=" + encoded(application.id) +
+                          "&deviceToken=" + encoded(application.token.text()),
+                  .headers = {},
+                  .body = Secret()},
+                 judge, std::move(done));
   }
 
  private:

@@ -17,10 +17,13 @@ class Cvm final : public Vendor {
                               .access_token = application.token.text(),
                               .csr = std::move(application.csr),
                               .region = region_};
-    Secret body(aws::cvm::to_json(request));
+    HttpsCalls::Call call{
+        .method = "POST", .path = "/certificates", .headers = {}, .body = Secret(aws::cvm::to_json(request))};
+    for (auto& [name, value] : aws::cvm::authorizer_headers(request))
+      call.headers.emplace_back(std::move(name), Secret(std::move(value)));
     wipe(request.access_token);
     calls_->send(
-        "POST", "/certificates", std::move(body),
+        std::move(call),
         [url = calls_->url()](const aws::HttpResponse& response) { return judge(response, url); },
         std::move(done));
   }

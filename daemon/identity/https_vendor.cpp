@@ -90,21 +90,21 @@ HttpsCalls::HttpsCalls(const VendorParts& parts, std::string ca, Secret api_key)
 
 HttpsCalls::~HttpsCalls() { stopping_ = true; }
 
-void HttpsCalls::send(std::string method, std::string path, Secret body, Judge judge,
-                      std::function<void(Answer)> done) {
+void HttpsCalls::send(Call call, Judge judge, std::function<void(Answer)> done) {
   auto answer = std::make_shared<Answer>(Refusal{});
-  auto work = [this, method = std::move(method), path = std::move(path), body = std::move(body),
-               judge = std::move(judge), answer]() mutable {
+  auto work = [this, call = std::move(call), judge = std::move(judge), answer]() mutable {
     aws::HttpRequest request;
-    request.method = std::move(method);
-    request.url = url_ + path;
-    wipe(path);  // awslabs has the token in it
+    request.method = std::move(call.method);
+    request.url = url_ + call.path;
+    wipe(call.path);  // awslabs has the token in it
     request.timeout = std::chrono::duration_cast<std::chrono::milliseconds>(timeout_);
-    request.body = body.text();
+    request.body = call.body.text();
     if (!request.body.empty()) request.headers.emplace_back("content-type", "application/json");
     request.headers.emplace_back("accept", "application/json");
     if (!api_key_.empty()) request.headers.emplace_back("x-api-key", api_key_.text());
+    for (const auto& [name, value] : call.headers) request.headers.emplace_back(name, value.text());
     auto response = http_->send(request);
+    for (auto& [name, value] : request.headers) wipe(value);
     wipe(request.body);
     wipe(request.url);
     if (response) {

@@ -6,6 +6,8 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "core/workers.hpp"
 #include "identity/vendor.hpp"
@@ -17,9 +19,15 @@ class HttpsCalls {
   static result<std::unique_ptr<HttpsCalls>> make(const VendorParts& parts);
   ~HttpsCalls();
 
-  // `path` is appended to cloud.provisioning.url; judge() makes an answer of the response, on the thread.
+  using Headers = std::vector<std::pair<std::string, Secret>>;
+  struct Call {
+    std::string method, path;  // path is appended to cloud.provisioning.url
+    Headers headers;           // besides those that every call has
+    Secret body;
+  };
+  // judge() makes an answer of the response, on the thread.
   using Judge = std::function<Answer(const aws::HttpResponse&)>;
-  void send(std::string method, std::string path, Secret body, Judge judge, std::function<void(Answer)> done);
+  void send(Call call, Judge judge, std::function<void(Answer)> done);
   const std::string& url() const { return url_; }
 
  private:

@@ -85,7 +85,7 @@ def test_an_authority_is_registered_with_a_proof(cloud, tmp_path):
     openssl("x509", "-req", "-in", "jitp-1.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "1", "-out",
             "jitp-1.pem", cwd=tmp_path)
     publish = ["mosquitto_pub", "-h", "127.0.0.1", "-p", str(cloud.port), "--cafile", str(cloud.dir / "ca.pem"), "--cert",
-               str(tmp_path / "jitp-1.pem"), "--key", str(tmp_path / "jitp-1.key"), "-i", "jitp-1", "-q", "1", "-t", "dt/x",
+               str(tmp_path / "jitp-1.pem"), "--key", str(tmp_path / "jitp-1.key"), "-i", "jitp-1", "-q", "1", "-t", "dt/jitp-1/x",
                "-m", "{}"]
     first = subprocess.run(publish, capture_output=True, text=True, timeout=30)
     assert first.returncode != 0, "the first connection registers and is dropped"

@@ -133,19 +133,23 @@ def test_a_function_may_do_exactly_what_its_code_calls(template, role, folder):
     assert not {"dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Scan"} & granted
 
 
-def test_devices_get_the_policy_that_the_functions_were_written_for(template):
-    file = ROOT / "cloud/lambda/policy/device.json"
-    if not file.exists():
-        pytest.skip("cloud/lambda/policy/device.json is not there")
-
+@pytest.mark.parametrize(("resource", "file"), [("DevicePolicy", "device"), ("GatewayPolicy", "gateway")])
+def test_devices_and_gateways_get_the_policies_that_the_functions_were_written_for(template, resource, file):
     def as_written(node):
         if isinstance(node, dict) and set(node) == {"Fn::Sub"}:
             return node["Fn::Sub"].replace("${AWS::StackName}-device", "${RoleAlias}").replace("${!", "${")
         if isinstance(node, dict):
             return {k: as_written(v) for k, v in node.items()}
         return [as_written(v) for v in node] if isinstance(node, list) else node
+    shipped = json.loads((ROOT / f"cloud/lambda/policy/{file}.json").read_text())
+    assert as_written(properties(template, resource)["PolicyDocument"]) == shipped
 
-    assert as_written(properties(template, "DevicePolicy")["PolicyDocument"]) == json.loads(file.read_text())
+
+@pytest.mark.parametrize("function", ["Cvm", "JitrFunction", "FleetHook"])
+def test_the_product_of_gateways_gets_their_policy_whoever_vends(template, function):
+    settings = properties(template, function)["Environment"]["Variables"]
+    wanted = [{"Fn::Sub": "${AWS::StackName}-gateway"}, {"Ref": "GatewayProduct"}]
+    assert [settings["SLUICE_GATEWAY_POLICY"], settings["SLUICE_GATEWAY_PRODUCTS"]] == wanted
 
 
 def test_a_device_reads_firmware_and_only_its_own_uploads(template):
@@ -177,6 +181,12 @@ def test_a_private_api_answers_its_endpoints_only(template):
     assert (chosen, otherwise) == ("IsPrivate", {"Ref": "AWS::NoValue"})
     deny = next(s for s in policy["Statement"] if s["Effect"] == "Deny")
     assert deny["Condition"] == {"StringNotEquals": {"aws:SourceVpce": {"Ref": "VpcEndpointIds"}}}
+
+
+def test_the_api_key_opens_every_stage(template):
+    opened = [s.get("Fn::If", [None, s]) for s in properties(template, "UsagePlan")["ApiStages"]]
+    stages = {name: template["Resources"][name].get("Condition") for name in of_type(template, "AWS::ApiGateway::Stage")}
+    assert {stage["Stage"]["Ref"]: condition for condition, stage, *_ in opened} == stages
 
 
 def test_it_holds_and_tells_no_secrets(template):
@@ -345,7 +355,7 @@ def test_moto_makes_the_rest(aws, template):
     assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST" and table["DeletionProtectionEnabled"]
 
     iot = aws("iot")
-    assert {p["policyName"] for p in iot.list_policies()["policies"]} == {"sluice-device", "sluice-claim"}
+    assert {p["policyName"] for p in iot.list_policies()["policies"]} == {"sluice-device", "sluice-gateway", "sluice-claim"}
     document = document_of(iot.get_policy(policyName="sluice-device")["policyDocument"])
     assert document["Statement"][0]["Resource"].endswith(":client/${iot:Connection.Thing.ThingName}")
     alias = iot.describe_role_alias(roleAlias=outputs["RoleAlias"])["roleAliasDescription"]

@@ -58,8 +58,10 @@ std::optional<Shown> credentials_of(const json& event) {
   if (aws::text_in(event, "type") == "TOKEN")
     return from_authorization(aws::text_in(event, "authorizationToken"));
   for (const char* map : {"headers", "queryStringParameters"}) {
-    Shown shown{find(event, map, "productid"), find(event, map, "accessToken")};
-    if (!shown.productid.empty() && !shown.access_token.empty()) return shown;
+    for (const auto& [id, token] : {std::pair("productid", "accessToken"), {"serialNumber", "deviceToken"}}) {
+      Shown shown{find(event, map, id), find(event, map, token)};
+      if (!shown.productid.empty() && !shown.access_token.empty()) return shown;
+    }
   }
   return from_authorization(find(event, "headers", "authorization"));
 }

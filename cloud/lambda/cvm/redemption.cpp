@@ -1,18 +1,29 @@
+// clang-format off
 // The steps of one attempt, and what a crash behind each leaves to the next request:
 //
-//   claim     applyState 0, -1 or an abandoned 1 → 1,        nothing
-//             attempt, claimUntil, keyHash
-//   clean     retires what crashed attempts left             the rest of it, still listed in `retiring`
-//   thing     CreateThing                                    the thing; creating it again is no error
-//   create    the certificate, INACTIVE                      an INACTIVE certificate attached to nothing
-//   record    pendingCert                                    pendingCert: the same key goes on with it,
-//   attach    policy and thing                                 another key moves it to `retiring` when it
-//   claims retire    the certificate registered so far (rotate)     likewise; this late, so that what fails
-//   before costs activate                                                 likewise nobody anything finish
-//   applyState 1 → -1, certID                      all done: the same key gets the certificate again answer
+//   claim      applyState 0, -1 or an abandoned 1 → 1,    nothing
+//              attempt, claimUntil, keyHash
+//   clean      retires what crashed attempts left         the rest of it, still listed in `retiring`
+//   thing      CreateThing                                the thing; creating it again is no error
+//   create     the certificate, INACTIVE                  an INACTIVE certificate attached to nothing
+//   record     pendingCert                                pendingCert: the same key goes on with it,
+//                                                         another key moves it to `retiring`
+//   attach     policy and thing                           likewise
+//   retire     the certificate registered so far, unless  likewise; this late, so that what fails before
+//              it stays until the new one has proven      costs nobody anything
+//              itself (below)
+//   activate   the certificate, ACTIVE                    likewise
+//   finish     applyState 1 → -1, certID                  all done: the same key gets the certificate again
+//   answer
 //
-// Why two requests never end with two ACTIVE certificates: a certificate is activated only while its claim
-// holds, after it was recorded; and whoever claims next retires what is recorded before activating another.
+// A rotation is create, connect, commit, retire: the former certificate stays ACTIVE and listed in `retiring`
+// until the same key asks once more, which a device does when its new certificate has connected, or until the
+// next redemption. Not if AWS made the keys (nobody can ask for them again), nor after an operator's reset.
+//
+// Why two requests never end with two certificates that are ACTIVE and not listed: a certificate is activated
+// only while its claim holds, after it was recorded; and whoever claims next retires what is recorded before
+// activating another.
+// clang-format on
 #include "cloud/lambda/cvm/redemption.hpp"
 
 #include <openssl/rand.h>
@@ -121,13 +132,18 @@ Redeemed Redemption::hand_out_again(const Wanted& wanted, const DeviceRecord& se
   }
   if (certificate->status == kNeverUsed) return claim(wanted, seen);
   if (certificate->status != "ACTIVE") return taken_out_of_use(certificate->status);
-  if (!seen.retiring.empty()) {  // the fleet provisioning hook was cut off
+  auto clean = seen;
+  if (!seen.retiring.empty()) {  // the new certificate has proven itself, or the fleet hook was cut off
     if (const auto done = retire_all(iot_, seen.retiring, settings_.retired); !done) {
       return failed("retire", seen, done.error());
     }
+    clean.retiring.clear();
+    if (const auto done = table_.replace(seen, clean); !done) {
+      log_.warn("{}: still lists retired certificates: {}", seen.productid, done.error().text);
+    }
   }
   log_.info("{}: has its certificate {} handed out again", seen.productid, seen.cert_id);
-  return Issued{.certificate = std::move(*certificate), .public_key = {}, .private_key = {}, .device = seen};
+  return Issued{.certificate = std::move(*certificate), .public_key = {}, .private_key = {}, .device = clean};
 }
 
 Redeemed Redemption::claim(const Wanted& wanted, const DeviceRecord& seen) {
@@ -150,7 +166,8 @@ Redeemed Redemption::claim(const Wanted& wanted, const DeviceRecord& seen) {
   const auto mine = table_.replace(seen, held);
   if (!mine) return failed("claim", seen, mine.error());
   if (!*mine) return in_progress(1);
-  auto done = run(wanted, held);
+  const bool overlap = wanted.reissue == Reissue::rotate && !wanted.csr.empty() && seen.apply_state != kNew;
+  auto done = run(wanted, held, overlap);
   if (!done && done.error().code != "InProgress") {
     // Whoever asks next need not wait for the claim to run out. If this fails, it waits.
     auto released = held;
@@ -162,25 +179,30 @@ Redeemed Redemption::claim(const Wanted& wanted, const DeviceRecord& seen) {
   return done;
 }
 
-Redeemed Redemption::run(const Wanted& wanted, DeviceRecord& held) {
+Redeemed Redemption::run(const Wanted& wanted, DeviceRecord& held, bool overlap) {
   auto left_over = held.retiring;
   std::erase(left_over, held.cert_id);
   if (const auto done = retire_all(iot_, left_over, settings_.retired); !done) {
     return failed("clean", held, done.error());
   }
+  std::erase_if(held.retiring, [&](const auto& id) { return id != held.cert_id; });
   if (const auto done = make_thing(iot_, held.productid, held.product, settings_.thing_types, log_); !done)
     return failed("thing", held, done.error());
   auto issued = certificate_of(wanted, held);
   if (!issued) return issued;
   const auto& certificate = issued->certificate;
-  if (const auto done = iot_.attach_policy(settings_.policy, certificate.arn); !done) {
+  const auto& policy = settings_.gateways.or_else(settings_.policy, held.product);
+  if (const auto done = iot_.attach_policy(policy, certificate.arn); !done) {
     return failed("attach policy", held, done.error());
   }
   if (const auto done = iot_.attach_thing_principal(held.productid, certificate.arn); !done) {
     return failed("attach thing", held, done.error());
   }
-  if (const auto done = retire_all(iot_, held.retiring, settings_.retired); !done) {
-    return failed("retire", held, done.error());
+  if (!overlap) {
+    if (const auto done = retire_all(iot_, held.retiring, settings_.retired); !done) {
+      return failed("retire", held, done.error());
+    }
+    held.retiring.clear();
   }
   if (certificate.status != "ACTIVE") {
     if (overdue(held)) return in_progress(1);
@@ -212,7 +234,6 @@ Redeemed Redemption::certificate_of(const Wanted& wanted, DeviceRecord& held) {
   issued.certificate.status = "INACTIVE";
   auto recorded = held;
   recorded.pending_cert = issued.certificate.id;
-  std::erase_if(recorded.retiring, [&](const auto& id) { return id != held.cert_id; });
   const auto mine = table_.replace(held, recorded);
   if (mine && *mine) {
     held = std::move(recorded);
@@ -231,7 +252,6 @@ Redeemed Redemption::finish(Issued issued, DeviceRecord& held) {
   finished.apply_state = kRegistered;
   finished.cert_id = issued.certificate.id;
   finished.pending_cert.clear();
-  finished.retiring.clear();
   finished.claim_until = 0;
   finished.timestamp = now_().time_since_epoch().count();
   finished.region = settings_.region;

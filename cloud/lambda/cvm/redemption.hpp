@@ -38,7 +38,8 @@ class Redemption {
   Redeemed claim(const Wanted& wanted, const DeviceRecord& seen);
   aws::result<std::string> status_of(const std::string& certificate_id);
   Redeemed hand_out_again(const Wanted& wanted, const DeviceRecord& seen);
-  Redeemed run(const Wanted& wanted, DeviceRecord& held);
+  // overlap: the certificate registered so far stays in use until the new one has proven itself.
+  Redeemed run(const Wanted& wanted, DeviceRecord& held, bool overlap);
   Redeemed certificate_of(const Wanted& wanted, DeviceRecord& held);
   Redeemed finish(Issued issued, DeviceRecord& held);
   bool overdue(const DeviceRecord& held) const {

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <tuple>
 
-#include "cloud/lambda/cvm/amazon_root_ca_1.hpp"
+#include "cloud/lambda/cvm/amazon_root_cas.hpp"
 #include "cloud/lambda/setting_words.hpp"
 
 namespace sluice::lambda::cvm {
@@ -15,7 +15,7 @@ namespace {
 using nlohmann::json;
 
 aws::result<std::string> read_root_ca(const std::string& value) {
-  if (value.empty()) return std::string(kAmazonRootCa1);
+  if (value.empty()) return std::string(kAmazonRootCas);
   if (value.starts_with("-----BEGIN CERTIFICATE-----")) return value;
   std::ifstream file(value, std::ios::binary);
   std::string text(std::istreambuf_iterator<char>(file), {});
@@ -55,7 +55,8 @@ aws::result<Settings> read_settings(const aws::Environment& environment) {
   if (settings.region.empty()) return wrong_setting("AWS_REGION is not set");
   settings.policy = setting(environment, "SLUICE_POLICY");
   if (settings.policy.empty())
-    return wrong_setting("SLUICE_POLICY is not set: the IoT policy that every device gets");
+    return wrong_setting("SLUICE_POLICY is not set: the IoT policy that devices get");
+  settings.gateways = read_gateway_policy(environment);
   settings.data_endpoint = setting(environment, "SLUICE_DATA_ENDPOINT");
   settings.credentials_endpoint = setting(environment, "SLUICE_CREDENTIALS_ENDPOINT");
   settings.role_alias = setting(environment, "SLUICE_ROLE_ALIAS");

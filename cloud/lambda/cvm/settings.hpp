@@ -8,6 +8,7 @@
 
 #include "aws/credentials.hpp"
 #include "aws/error.hpp"
+#include "cloud/lambda/gateway_policy.hpp"
 #include "cloud/lambda/retire.hpp"
 
 namespace sluice::lambda::cvm {
@@ -17,7 +18,8 @@ enum class Generation : std::uint8_t { first = 1, second = 2 };
 
 struct Settings {
   std::string region;                               // ours
-  std::string policy;                               // the IoT policy that every device gets
+  std::string policy;                               // the IoT policy that devices get
+  GatewayPolicy gateways;                           // and what gateways get
   std::string data_endpoint, credentials_endpoint;  // empty: asked of AWS IoT
   std::string role_alias;                           // may be empty
   std::string root_ca;                              // PEM; what the data endpoint is signed by

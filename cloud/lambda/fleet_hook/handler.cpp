@@ -106,6 +106,12 @@ aws::result<bool> FleetHookHandler::redeem(const Asked& asked, DeviceRecord seen
     if (!mine) return mine.error();
     if (!*mine) return being_served("another request with this token came first");
   }
+  if (settings_.gateways.is_for(next.product)) {
+    const auto certificate = iot_.describe_certificate(asked.certificate_id);
+    if (!certificate) return certificate.error();
+    const auto done = iot_.attach_policy(settings_.gateways.name, certificate->arn);
+    if (!done) return done.error();
+  }
   if (next.retiring.empty()) return true;
   // No yes before the old ones are out of use. If this is cut off, they are still listed.
   if (const auto done = retire_all(iot_, next.retiring, settings_.retired); !done) return done.error();

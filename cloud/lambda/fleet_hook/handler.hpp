@@ -6,6 +6,7 @@
 #include "aws/iot_control.hpp"
 #include "cloud/lambda/device_table.hpp"
 #include "cloud/lambda/function.hpp"
+#include "cloud/lambda/gateway_policy.hpp"
 #include "cloud/lambda/retire.hpp"
 #include "core/log.hpp"
 
@@ -15,6 +16,8 @@ struct Settings {
   std::string region;
   Reissue reissue = Reissue::refuse;
   Retired retired = Retired::remove;
+  // Attached by the hook: the template gives all of them the policy of devices, and cannot tell them apart.
+  GatewayPolicy gateways;
 };
 
 class FleetHookHandler {

@@ -14,8 +14,10 @@ int main() {
         if (!reissue) return reissue.error();
         hook = std::make_unique<lambda::fleet_hook::FleetHookHandler>(
             parts.iot, *parts.table,
-            lambda::fleet_hook::Settings{
-                .region = parts.region, .reissue = reissue->first, .retired = reissue->second},
+            lambda::fleet_hook::Settings{.region = parts.region,
+                                         .reissue = reissue->first,
+                                         .retired = reissue->second,
+                                         .gateways = lambda::read_gateway_policy(parts.environment)},
             parts.now, parts.log);
         return lambda::Handler([&hook](std::string_view event) { return (*hook)(event); });
       });

@@ -128,7 +128,8 @@ aws::result<void> JitrHandler::activate(const std::string& thing, const std::str
                                         const aws::Certificate& certificate) {
   if (const auto done = make_thing(iot_, thing, product, settings_.thing_types, log_); !done)
     return done.error();
-  if (const auto done = iot_.attach_policy(settings_.policy, certificate.arn); !done) return done.error();
+  const auto& policy = settings_.gateways.or_else(settings_.policy, product);
+  if (const auto done = iot_.attach_policy(policy, certificate.arn); !done) return done.error();
   if (const auto done = iot_.attach_thing_principal(thing, certificate.arn); !done) return done.error();
   // The last step, so that a device never runs with half of its rights.
   return iot_.update_certificate(certificate.id, "ACTIVE");

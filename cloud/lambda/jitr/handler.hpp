@@ -6,14 +6,16 @@
 #include "aws/iot_control.hpp"
 #include "cloud/lambda/device_table.hpp"
 #include "cloud/lambda/function.hpp"
+#include "cloud/lambda/gateway_policy.hpp"
 #include "cloud/lambda/retire.hpp"
 #include "core/log.hpp"
 
 namespace sluice::lambda::jitr {
 
 struct Settings {
-  std::string region;  // ours; a device of the table may belong to another
-  std::string policy;
+  std::string region;      // ours; a device of the table may belong to another
+  std::string policy;      // that devices get
+  GatewayPolicy gateways;  // needs the table, which knows products
   bool thing_types = true;
   // With a table: may another certificate of the CA replace the registered one?
   Reissue reissue = Reissue::refuse;

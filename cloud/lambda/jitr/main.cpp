@@ -14,13 +14,15 @@ int main() {
         if (!reissue) return reissue.error();
         const auto types = lambda::read_thing_types(parts.environment);
         if (!types) return types.error();
-        jitr = std::make_unique<lambda::jitr::JitrHandler>(parts.iot, parts.table,
-                                                           lambda::jitr::Settings{.region = parts.region,
-                                                                                  .policy = *policy,
-                                                                                  .thing_types = *types,
-                                                                                  .reissue = reissue->first,
-                                                                                  .retired = reissue->second},
-                                                           parts.now, parts.log);
+        jitr = std::make_unique<lambda::jitr::JitrHandler>(
+            parts.iot, parts.table,
+            lambda::jitr::Settings{.region = parts.region,
+                                   .policy = *policy,
+                                   .gateways = lambda::read_gateway_policy(parts.environment),
+                                   .thing_types = *types,
+                                   .reissue = reissue->first,
+                                   .retired = reissue->second},
+            parts.now, parts.log);
         return lambda::Handler([&jitr](std::string_view event) { return (*jitr)(event); });
       });
 }

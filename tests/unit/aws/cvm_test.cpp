@@ -141,5 +141,15 @@ TEST(Cvm, RetryAfterIsTakenFromTheHeaderThenFromTheBody) {
   EXPECT_FALSE(refused(429, shape("TooManyRequests", 4000000), "4000000000").retry_after);
 }
 
+TEST(CvmAuthorizerHeaders, CarryTheTokenOnlyIfAHeaderCan) {
+  const auto headers = [](const char* token) {
+    return authorizer_headers({.productid = "gw-1", .access_token = token, .csr = {}, .region = {}});
+  };
+  using Headers = std::vector<std::pair<std::string, std::string>>;
+  EXPECT_EQ(headers("s3cret+/="), (Headers{{"productid", "gw-1"}, {"accesstoken", "s3cret+/="}}));
+  for (const char* token : {"", "two words", "line\r\nx-evil: 1", "schl\xc3\xbcssel", "\x7f"})
+    EXPECT_TRUE(headers(token).empty()) << token;
+}
+
 }  // namespace
 }  // namespace sluice::aws::cvm

@@ -5,6 +5,7 @@
 
 #include "aws/cvm.hpp"
 #include "aws/time_text.hpp"
+#include "aws/url.hpp"
 #include "cloud/local/api_front.hpp"
 #include "cloud/local/certificates.hpp"
 #include "cloud/local/devices.hpp"
@@ -18,9 +19,9 @@ namespace {
 
 using nlohmann::json;
 
-std::string add_device(House& house, const std::string& productid) {
+std::string add_device(House& house, const std::string& productid, const std::string& product = {}) {
   const auto table = open_devices(house.scratch.path() / "cloud" / "devices", {});
-  return *add_token(*table, {productid, {}, {}, {}});
+  return *add_token(*table, {productid, {}, product, {}});
 }
 
 HttpReply vend(House& house, const std::string& productid, const std::string& token, const std::string& csr) {
@@ -47,6 +48,30 @@ TEST(Vending, GivesACertificateThatConnects) {
   EXPECT_EQ(control(house, "GET", "/things").json()["things"][0]["thingName"], "gw-1");
 }
 
+TEST(Vending, GivesThePoliciesThatShip) {
+  House house;
+  for (const auto& [name, product, policy] :
+       {std::tuple("gw-1", "gateway", "gateway"), std::tuple("m-1", "meter", "device")}) {
+    const auto token = add_device(house, name, product);
+    const auto pair = make_csr("x");
+    const auto vended = vend(house, name, token, pair.csr).json();
+    const auto attached =
+        control(house, "POST",
+                "/attached-policies/" + aws::percent_encode(vended["certificateArn"].get<std::string>()));
+    ASSERT_EQ(attached.json()["policies"].size(), 1U) << attached.body;
+    EXPECT_EQ(attached.json()["policies"][0]["policyName"], policy);
+    for (const auto& [topic, gateway_only] :
+         {std::pair(std::string("dt/") + product + "/" + name + "/t", false), {"dt/thermo/th-1/t", true}}) {
+      auto peer = house.tls_peer_of(vended["certificatePem"], pair.key);
+      peer->send(bytes_of(connect_packet(name)));
+      ASSERT_EQ(reason_of(house.next_packet(*peer)), 0);
+      peer->send(publish_bytes(topic, "{}", 1));
+      EXPECT_EQ(reason_of(house.next_packet(*peer)) == 0, !gateway_only || policy == std::string("gateway"))
+          << topic;
+    }
+  }
+}
+
 TEST(Vending, TakesATokenOnceAndRefusesStrangers) {
   House house;
   const auto token = add_device(house, "gw-1");
@@ -60,9 +85,13 @@ TEST(Vending, TakesATokenOnceAndRefusesStrangers) {
 TEST(Vending, RotatesWhereThatIsThePolicy) {
   House house([](CloudOptions& options) { options.rotate = true; });
   const auto token = add_device(house, "gw-1");
+  const auto pair = make_csr("x");
   const auto first = vend(house, "gw-1", token, make_csr("x").csr).json(),
-             second = vend(house, "gw-1", token, make_csr("x").csr).json();
+             second = vend(house, "gw-1", token, pair.csr).json();
   EXPECT_NE(first["certificateId"], second["certificateId"]);
+  EXPECT_EQ(control(house, "GET", "/certificates/" + first["certificateId"].get<std::string>()).status, 200U)
+      << "in use until the new one has proven itself";
+  EXPECT_EQ(vend(house, "gw-1", token, pair.csr).json()["certificateId"], second["certificateId"]);
   EXPECT_EQ(control(house, "GET", "/certificates/" + first["certificateId"].get<std::string>()).status, 404U);
 }
 

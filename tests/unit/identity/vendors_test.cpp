@@ -34,6 +34,17 @@ TEST(Cvm, SendsTheApiKeyOfTheUsagePlan) {
   EXPECT_NE(std::ranges::find(house.cloud.headers, "x-api-key: plan-key"), house.cloud.headers.end());
 }
 
+TEST(Cvm, ShowsTheAuthorizerOfTheApiWhatItLooksAt) {
+  House house;
+  house.start();
+  ASSERT_TRUE(house.until([&] { return house.up(""); }));
+  const auto& headers = house.cloud.headers;
+  EXPECT_NE(std::ranges::find(headers, "productid: gw-1"), headers.end());
+  EXPECT_NE(std::ranges::find(headers, "accesstoken: gateway-token"), headers.end());
+  for (const auto& url : house.cloud.urls) EXPECT_EQ(url.find("gateway-token"), std::string::npos);
+  for (const auto& line : house.log) EXPECT_EQ(line.find("gateway-token"), std::string::npos);
+}
+
 TEST(Cvm, AsksAgainWhenTheTokenIsBeingRedeemedElsewhere) {
   House house;
   house.cloud.answers = {{409, R"({"error":{"code":"InProgress","message":"wait","retryAfterSeconds":5}})"}};

@@ -58,6 +58,17 @@ TEST_F(Authorizing, TakesATokenEvent) {
   EXPECT_TRUE(unauthorized(token(std::string(kDevice) + " guess")));
 }
 
+TEST_F(Authorizing, TheNamesOfAwslabsAreTakenToo) {
+  const auto query = [&](const char* token) {
+    return ask({{"type", "REQUEST"},
+                {"methodArn", kMethod},
+                {"queryStringParameters", {{"serialNumber", kDevice}, {"deviceToken", token}}}});
+  };
+  EXPECT_TRUE(query(kToken));
+  EXPECT_TRUE(unauthorized(query("guess")));
+  EXPECT_TRUE(request({{"serialNumber", kDevice}, {"deviceToken", kToken}}));
+}
+
 TEST_F(Authorizing, EverybodyElseGetsTheErrorThatApiGatewayTurnsInto401) {
   EXPECT_TRUE(unauthorized(request(nullptr)));
   EXPECT_TRUE(unauthorized(request({{"productid", kDevice}})));

@@ -45,7 +45,7 @@ class FakeIot final : public aws::IotControl {
   void forget(const std::string& id);
 
   std::set<std::string, std::less<>> thing_types{"thermo"};
-  std::set<std::string, std::less<>> policies{"devices"};
+  std::set<std::string, std::less<>> policies{"devices", "gateways"};
   std::map<std::string, aws::Thing, std::less<>> things;
 
  private:

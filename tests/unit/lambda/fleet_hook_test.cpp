@@ -19,7 +19,8 @@ using test::kToken;
 class Hook : public ::testing::Test {
  protected:
   Answer answer(const std::string& id, const std::string& pem, const std::string& token = kToken) {
-    FleetHookHandler handler(world.iot, world.table, {.region = "eu-central-1", .reissue = reissue},
+    FleetHookHandler handler(world.iot, world.table,
+                             {.region = "eu-central-1", .reissue = reissue, .gateways = gateways},
                              world.clock(), world.log());
     return handler(json{{"certificateId", id},
                         {"certificatePem", pem},
@@ -37,6 +38,7 @@ class Hook : public ::testing::Test {
 
   test::World world;
   Reissue reissue = Reissue::refuse;
+  GatewayPolicy gateways;
   json last;
 };
 
@@ -48,6 +50,22 @@ TEST_F(Hook, AllowsADeviceWithItsTokenAndTellsItsName) {
   EXPECT_EQ(last.at("parameterOverrides").at("Product"), "thermo");
   EXPECT_EQ(world.record().cert_id, id);
   EXPECT_TRUE(asks(id, pem)) << "the answer got lost";
+}
+
+TEST_F(Hook, GivesAGatewayThePolicyOfGatewaysBesides) {
+  gateways = {"gateways", {"gateway"}};
+  const auto pem = test::make_certificate("any"), other_pem = test::make_certificate("any");
+  const auto id = pending(pem);
+  EXPECT_TRUE(asks(id, pem));
+  EXPECT_TRUE(world.iot.attached_policies(world.iot.describe_certificate(id)->arn)->empty())
+      << "the template gives a device its policy";
+  world.change([](auto& record) { record.apply_state = kNew, record.product = "gateway"; });
+  const auto gateway = pending(other_pem);
+  EXPECT_FALSE(asks(gateway, other_pem, "guess"));
+  EXPECT_TRUE(world.iot.attached_policies(world.iot.describe_certificate(gateway)->arn)->empty());
+  EXPECT_TRUE(asks(gateway, other_pem));
+  EXPECT_EQ(*world.iot.attached_policies(world.iot.describe_certificate(gateway)->arn),
+            std::vector<std::string>{"gateways"});
 }
 
 TEST_F(Hook, DeniesAWrongTokenABlockedDeviceAndOneOfAnotherRegion) {

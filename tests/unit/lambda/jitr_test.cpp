@@ -43,6 +43,18 @@ TEST_F(Registering, ActivatesTheCertificateOfAListedDevice) {
   EXPECT_EQ(world.record().apply_state, kRegistered);
 }
 
+TEST_F(Registering, AGatewayOfTheTableGetsThePolicyOfGateways) {
+  world.change([](auto& record) { record.product = "hub"; });
+  JitrHandler handler(
+      world.iot, &world.table,
+      {.region = "eu-central-1", .policy = "devices", .gateways = {"gateways", {"gateway", "hub"}}},
+      world.clock(), world.log());
+  const auto id = connects();
+  ASSERT_TRUE(handler(json{{"certificateId", id}}.dump()));
+  EXPECT_TRUE(world.iot.works(id, kDevice, "gateways"));
+  EXPECT_FALSE(world.iot.works(id, kDevice, "devices"));
+}
+
 TEST_F(Registering, TheSameEventTwiceChangesNothing) {
   const auto id = connects();
   EXPECT_EQ(outcome(id), "activated");

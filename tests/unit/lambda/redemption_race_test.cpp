@@ -70,13 +70,22 @@ TEST(RedemptionRace, TwoHundredRequestsWithOneKeyGetOneCertificate) {
   EXPECT_EQ(world.iot.certificates(), 1U);
 }
 
-TEST(RedemptionRace, RotatingTogetherLeavesOneActiveCertificate) {
+TEST(RedemptionRace, RotatingTogetherLeavesOneActiveCertificateWhenItHasProvenItself) {
   test::World world;
   const auto outcome = race(world, 50, [](int i) { return "key-" + std::to_string(i); }, Reissue::rotate);
   EXPECT_GE(outcome.issued, 1);
   EXPECT_EQ(outcome.other, 0);
-  EXPECT_EQ(world.iot.active().size(), 1U);
+  EXPECT_LE(world.iot.active().size(), 2U) << "and the one before it";
   EXPECT_TRUE(world.iot.works(world.record().cert_id, kDevice, "devices"));
+  const auto settings = world.settings();
+  Redemption redemption(world.iot, world.table, settings, world.clock(), world.log());
+  const auto winner = world.record().key_hash;
+  ASSERT_TRUE(redemption.redeem({.productid = kDevice,
+                                 .access_token = kToken,
+                                 .csr = "csr",
+                                 .key_hash = winner,
+                                 .reissue = Reissue::rotate}));
+  EXPECT_EQ(world.iot.active(), std::vector{world.record().cert_id});
   EXPECT_EQ(world.iot.certificates(), 1U);
 }
 

@@ -42,6 +42,17 @@ TEST_F(Redeeming, ANewDeviceGetsAnActiveCertificateWithItsThingAndPolicy) {
   EXPECT_EQ(record.pending_cert, "");
 }
 
+TEST_F(Redeeming, AGatewayGetsThePolicyOfGatewaysAndADeviceThatOfDevices) {
+  settings.gateways.name = "gateways";
+  const auto device = ask("key-1");
+  ASSERT_TRUE(device);
+  EXPECT_EQ(*world.iot.attached_policies(device->certificate.arn), std::vector<std::string>{"devices"});
+  world.change([](auto& record) { record.apply_state = kNew, record.product = "gateway"; });
+  const auto gateway = ask("key-2");
+  ASSERT_TRUE(gateway);
+  EXPECT_EQ(*world.iot.attached_policies(gateway->certificate.arn), std::vector<std::string>{"gateways"});
+}
+
 TEST_F(Redeeming, TheSameKeyGetsTheSameCertificateAgain) {
   const auto first = ask("key-1");
   const auto second = ask("key-1");
@@ -57,12 +68,39 @@ TEST_F(Redeeming, AnotherKeyIsRefusedByPolicyRefuse) {
   EXPECT_EQ(world.iot.certificates(), 1U);
 }
 
-TEST_F(Redeeming, AnotherKeyGetsANewCertificateByPolicyRotateAndTheOldOneIsDeleted) {
+TEST_F(Redeeming, ARotationLeavesTheOldCertificateInUseUntilTheNewKeyAsksAgain) {
   const auto first = ask("key-1");
   const auto second = ask("key-2", Reissue::rotate);
   ASSERT_TRUE(second) << refusal(second);
+  EXPECT_TRUE(world.iot.works(first->certificate.id, kDevice, "devices")) << "the new one may not work";
+  EXPECT_TRUE(world.iot.works(second->certificate.id, kDevice, "devices"));
+  EXPECT_EQ(world.record().retiring, std::vector{first->certificate.id});
+  const auto proven = ask("key-2", Reissue::rotate);
+  ASSERT_TRUE(proven) << refusal(proven);
+  EXPECT_EQ(proven->certificate.id, second->certificate.id);
   EXPECT_EQ(world.iot.status_of(first->certificate.id), "");
   EXPECT_EQ(world.iot.active(), std::vector{second->certificate.id});
+  EXPECT_TRUE(world.record().retiring.empty());
+}
+
+TEST_F(Redeeming, AtMostOneFormerCertificateIsInUse) {
+  const auto first = ask("key-1");
+  const auto second = ask("key-2", Reissue::rotate);
+  const auto third = ask("key-3", Reissue::rotate);
+  ASSERT_TRUE(first && second && third);
+  EXPECT_EQ(world.iot.status_of(first->certificate.id), "");
+  EXPECT_EQ(world.iot.active().size(), 2U);
+  EXPECT_EQ(world.record().retiring, std::vector{second->certificate.id});
+  EXPECT_EQ(refusal(ask("key-1")), "409 AlreadyRegistered") << "the former key is nobody's";
+}
+
+TEST_F(Redeeming, KeysMadeByAwsReplaceTheOldCertificateAtOnce) {
+  ASSERT_TRUE(ask("key-1"));
+  Redemption redemption(world.iot, world.table, settings, world.clock(), world.log());
+  const auto made = redemption.redeem(
+      {.productid = kDevice, .access_token = kToken, .csr = {}, .key_hash = {}, .reissue = Reissue::rotate});
+  ASSERT_TRUE(made) << refusal(made);
+  EXPECT_EQ(world.iot.active(), std::vector{made->certificate.id});
   EXPECT_TRUE(world.record().retiring.empty());
 }
 
@@ -70,6 +108,7 @@ TEST_F(Redeeming, TheOldCertificateIsKeptInactiveAndDetachedIfSoSet) {
   settings.retired = Retired::keep;
   const auto first = ask("key-1");
   ASSERT_TRUE(ask("key-2", Reissue::rotate));
+  ASSERT_TRUE(ask("key-2", Reissue::rotate)) << "the new one has proven itself";
   EXPECT_EQ(world.iot.status_of(first->certificate.id), "INACTIVE");
   EXPECT_TRUE(world.iot.principal_things(first->certificate.arn)->empty());
   EXPECT_TRUE(world.iot.attached_policies(first->certificate.arn)->empty());

@@ -2,6 +2,12 @@
 #include "cloud/lambda/cvm/settings.hpp"
 
 #include <gtest/gtest.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include <array>
+#include <memory>
+#include <vector>
 
 namespace sluice::lambda::cvm {
 namespace {
@@ -23,7 +29,36 @@ TEST(CvmSettings, NeedLittleAndAreCareful) {
   EXPECT_EQ(settings->retired, Retired::remove);
   EXPECT_EQ(settings->generation, Generation::second);
   EXPECT_EQ(settings->claim, std::chrono::seconds(30));
-  EXPECT_TRUE(settings->root_ca.starts_with("-----BEGIN CERTIFICATE-----\nMII")) << "Amazon Root CA 1";
+  EXPECT_EQ(settings->gateways.name, "");
+}
+
+TEST(CvmSettings, HandOutTheRootsOfBothKindsOfKeys) {
+  const auto settings = read({});
+  ASSERT_TRUE(settings);
+  const std::unique_ptr<BIO, decltype(&BIO_free)> bio(
+      BIO_new_mem_buf(settings->root_ca.data(), static_cast<int>(settings->root_ca.size())), BIO_free);
+  std::vector<std::string> names;
+  for (X509* root = nullptr; (root = PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)) != nullptr;) {
+    const std::unique_ptr<X509, decltype(&X509_free)> owned(root, X509_free);
+    EXPECT_EQ(X509_verify(root, X509_get0_pubkey(root)), 1) << "signed by itself";
+    std::array<char, 64> name{};
+    X509_NAME_get_text_by_NID(X509_get_subject_name(root), NID_commonName, name.data(), name.size());
+    names.emplace_back(name.data());
+  }
+  EXPECT_EQ(names, (std::vector<std::string>{"Amazon Root CA 1", "Amazon Root CA 3"}));
+}
+
+TEST(CvmSettings, NameThePolicyAndTheProductsOfGateways) {
+  const auto one = read({{"SLUICE_GATEWAY_POLICY", "gateways"}});
+  ASSERT_TRUE(one);
+  EXPECT_EQ(one->gateways.or_else("devices", "gateway"), "gateways");
+  EXPECT_EQ(one->gateways.or_else("devices", "thermo"), "devices");
+  EXPECT_EQ(one->gateways.or_else("devices", ""), "devices");
+  const auto more = read({{"SLUICE_GATEWAY_POLICY", "gateways"}, {"SLUICE_GATEWAY_PRODUCTS", "hub,,edge"}});
+  ASSERT_TRUE(more);
+  for (const char* product : {"hub", "edge"}) EXPECT_TRUE(more->gateways.is_for(product)) << product;
+  for (const char* product : {"gateway", "", "hub,"}) EXPECT_FALSE(more->gateways.is_for(product)) << product;
+  EXPECT_FALSE(read({})->gateways.is_for("gateway")) << "no policy of their own";
 }
 
 TEST(CvmSettings, AreReadFromTheEnvironment) {
