@@ -9,39 +9,10 @@ import time
 
 import pytest
 from house import BUILD, SLUICECTL, Program, accepts, free_port, readings_of, wait_for, wait_out
+from modbus_server import Server
 
-SERVER = BUILD / "tests" / "support" / "simulators" / "sluice-modbus-server"
 PEER = pathlib.Path(__file__).with_name("modbus_peer.py")
 ROUTES = [{"match": "d/+/#", "to": "dt/{product}/{device}/{2}"}]
-
-
-class Server(Program):
-    """sluice-modbus-server. `wire` is tcp or rtu."""
-
-    def __init__(self, folder, wire, *options, units=(1,)):
-        super().__init__(folder / "modbus.out")
-        self.wire, self.port, self.link = wire, free_port(), folder / "usb-485"
-        self.counts_file = folder / "modbus.counts"
-        self.options, self.units = options, units
-        self.start()
-
-    def start(self):
-        where = ["--tcp", self.port] if self.wire == "tcp" else ["--link", self.link]
-        self.spawn([SERVER, *where, "--unit", *self.units, "--counts", self.counts_file, *self.options])
-        wait_for("it is there", self.there)
-
-    def there(self):
-        return accepts(self.port) if self.wire == "tcp" else self.link.exists()
-
-    def counts(self, unit):
-        try:
-            return json.loads(self.counts_file.read_text()).get(str(unit), {})
-        except FileNotFoundError:
-            return {}
-
-    def bus(self):
-        """Where the adapter finds it."""
-        return {"host": "127.0.0.1", "tcp_port": self.port} if self.wire == "tcp" else {"port": str(self.link), "baud": 115200}
 
 
 class Peer(Program):
