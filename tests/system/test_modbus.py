@@ -208,7 +208,7 @@ def test_a_noisy_line_is_asked_again(place, servers):
     servers.append(server)
     plant = Plant(place, server, unit(1, SIMULATED, every="20ms"))
     plant.wait_counters("broken answers", lambda c: c["broken_answers"] >= 10)
-    readings = plant.published("unit-1")
+    readings = wait_for("readings are in the cloud", lambda: (found := plant.published("unit-1")) and len(found) > 30 and found)
     good = sum(1 for r in readings if all(v["quality"] == "good" for v in r["values"].values()))
     assert good >= len(readings) * 0.9 and good > 20
     assert all(15 < r["values"]["heat"]["value"] < 30 for r in readings if r["values"]["heat"]["quality"] == "good")
