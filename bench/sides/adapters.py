@@ -15,6 +15,7 @@ from .peers import BUILD, Mosquitto, gateway, memory_kb, wait_for
 from .report import Folder, alternate, result
 
 from house import Program  # noqa: E402
+from modbus_server import Server  # noqa: E402
 from serial_sensor import Sensor, serial  # noqa: E402
 from smp_device import Simulator, section  # noqa: E402
 
@@ -22,6 +23,7 @@ SCRIPTED = BUILD / "tests" / "adapters"
 WINDOW = 1024  # what the daemon lets an adapter have open
 NO_QUOTA = {"publishes_per_second": 0, "bytes_per_second": "0B", "cpu": 2}
 LINES = 100_000
+KINDS = ("serial", "smp", "modbus", "mqtt")
 
 
 def published(gate, name):
@@ -161,23 +163,29 @@ def adapter_latency(name, given):
 
 
 def adapter_rss(name, given):
-    """RSS of the processes of the serial and the SMP adapter with a device each; peer: mosquitto_sub, which only listens"""
+    """RSS of the process of each adapter with a device each; peer: mosquitto_sub, which only listens"""
     with Folder() as folder:
-        line, device = Sensor(folder, "usb", "--rate", "100"), Simulator(folder, "--version", "1.0.0")
-        gate = gateway(folder, cloud_port=1, tls=nobody(folder), adapters=[
-            serial("serial", line.link, topic="d/{device}/temp"), section("smp", port=str(device.link), topic="d/{device}/temp")]).start()
+        line, device, bus = Sensor(folder, "usb", "--rate", "100"), Simulator(folder, "--version", "1.0.0"), Server(folder, "tcp")
         mosquitto = Mosquitto(folder, []).start()
+        gate = gateway(folder, cloud_port=1, tls=nobody(folder), adapters=[
+            serial("serial", line.link, topic="d/{device}/temp"), section("smp", port=str(device.link), topic="d/{device}/temp"),
+            {"kind": "modbus", "name": "modbus", "product": "sensor", **bus.bus(), "units": [{"unit": 1, "device": "unit-1", "map": "m"}],
+             "maps": {"m": {"groups": [{"name": "g", "every": "50ms", "registers": [{"name": "n", "address": 0, "table": "input"}]}]}}},
+            {"kind": "mqtt", "name": "mqtt", "product": "sensor", "broker": f"mqtt://127.0.0.1:{mosquitto.port}", "shape": "tasmota"}]).start()
         listener = Program(folder / "listener.out")
         listener.spawn(["mosquitto_sub", "-p", str(mosquitto.port), "-t", "d/#"])
         try:
             line.wait_acked(200)
-            wait_for("both are at work", lambda: all(published(gate, kind) for kind in ("serial", "smp")))
+            wait_for("the site's broker is heard", lambda: gate.wait_adapter("mqtt")["health"]["counters"].get("connects"))
+            subprocess.run(["mosquitto_pub", "-p", str(mosquitto.port), "-t", "tele/plug-1/SENSOR", "-q", "1", "-m", "{}", "--repeat", "200"],
+                           check=True, timeout=60)
+            wait_for("all are at work", lambda: all(published(gate, kind) for kind in KINDS))
             peer = memory_kb(listener.process.pid) / 1024
-            for kind in ("serial", "smp"):
+            for kind in KINDS:
                 pid = gate.adapter(kind)["pid"]
                 result(f"{name}-{kind}", memory_kb(pid) / 1024, peer, "MB", own=f"{memory_kb(pid, 'RssAnon') / 1024:.3g}")
         finally:
-            for program in (gate, line, device, listener, mosquitto):
+            for program in (gate, line, device, bus, listener, mosquitto):
                 program.kill()
 
 

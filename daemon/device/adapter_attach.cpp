@@ -12,6 +12,7 @@ namespace {
 
 using mqtt::Reason;
 
+constexpr Duration kJustDetached = 10s;
 constexpr std::size_t kMostCorrelation = 64, kMostJudged = 64;
 
 }  // namespace
@@ -128,6 +129,7 @@ void AdapterSession::hold(AttachRequest request, const Asker& asker, std::shared
     const auto it = self->attached_.find(id);
     if (it == self->attached_.end()) return;
     self->let_go(it, why);
+    self->remember_detached(id);
     if (self->client_ != nullptr)
       self->send(fmt::format("{}/detached/{}", self->inbox_, id),
                  yes({{"reason", "by_daemon"}, {"text", why}}), {}, 1);
@@ -144,6 +146,17 @@ void AdapterSession::let_go(Attached::iterator it, std::string_view why) {
   attached_.erase(it);
   attached->device()->holder.clear();
   attached->end(why);
+}
+
+bool AdapterSession::was_just_detached(std::string_view device) const {
+  const auto it = just_detached_.find(device);
+  return it != just_detached_.end() && house_.clock.now() - it->second < kJustDetached;
+}
+
+void AdapterSession::remember_detached(const std::string& device) {
+  const auto now = house_.clock.now();
+  std::erase_if(just_detached_, [now](const auto& item) { return now - item.second >= kJustDetached; });
+  if (just_detached_.size() < most_devices_ || just_detached_.contains(device)) just_detached_[device] = now;
 }
 
 mqtt::PublishVerdict AdapterSession::take_detach(const mqtt::Publish& publish) {

@@ -122,8 +122,14 @@ mqtt::PublishVerdict AdapterSession::on_publish(const mqtt::Publish& publish) {
 mqtt::PublishVerdict AdapterSession::take_reading(const mqtt::Publish& publish, std::string_view device,
                                                   std::string_view topic) {
   const auto it = attached_.find(device);
-  if (it == attached_.end() || !it->second->is_open() || !it->second->client)
-    return refuse(Reason::not_authorized, "the device is not attached", std::string(device.substr(0, 128)));
+  if (it == attached_.end() || !it->second->is_open() || !it->second->client) {
+    if (!was_just_detached(device))
+      return refuse(Reason::not_authorized, "the device is not attached", std::string(device.substr(0, 128)));
+    if (wire_ != nullptr) wire_->count_publish();
+    ++counts_.refused;
+    return {
+        .reason = Reason::not_authorized, .deliver = false, .reason_string = "the device has been detached"};
+  }
   if (wire_ != nullptr) wire_->count_publish();
   mqtt::Publish own = publish;
   own.topic = topic;

@@ -104,6 +104,9 @@ class AdapterSession : public std::enable_shared_from_this<AdapterSession> {
   void judged(AttachRequest request, const Asker& asker, const std::shared_ptr<Device>& found);
   void hold(AttachRequest request, const Asker& asker, std::shared_ptr<Device> device);
   void let_go(Attached::iterator it, std::string_view why);
+  // By us: what its adapter had sent before it could hear of it is no breach of the contract.
+  bool was_just_detached(std::string_view device) const;
+  void remember_detached(const std::string& device);
   void deliver(const std::string& device, const mqtt::Publish& publish, std::uint32_t number);
   void send(const std::string& topic, std::string_view payload, std::string_view correlation,
             std::uint8_t qos, std::string_view user = {}, const mqtt::Publish* like = nullptr);
@@ -120,6 +123,7 @@ class AdapterSession : public std::enable_shared_from_this<AdapterSession> {
   bool subscribed_ = false, reported_ = false, told_ready_ = false, over_ = false;
   HealthReport health_;
   Attached attached_;
+  std::map<std::string, MonoTime, std::less<>> just_detached_;  // as many as there may be devices
   std::size_t judging_ = 0;
   std::map<std::uint64_t, Call> calls_;
   std::uint64_t last_call_ = 0;

@@ -90,6 +90,7 @@ void Adapters::run(std::vector<AdapterPlan> plans, const Options& options) {
 }
 
 void Adapters::replace(AdapterPlan plan) {
+  if (stopping_ || !trouble_.empty()) return;  // there is no socket for it
   retire(plan.options.name);
   place(std::move(plan));
 }

@@ -15,6 +15,8 @@ constexpr std::size_t kMostPacket = 16 * 1024 * 1024;
 constexpr std::size_t kMostOthers = 1000;  // requests, answers and reports without their PUBACK
 // What waits for the daemon to read: the answer to its ping is behind it.
 constexpr std::size_t kMostUnsent = 256 * 1024;
+// Of a health report, of which the daemon takes 64 KiB: its list of devices, one's state, its text.
+constexpr std::size_t kMostDevices = 48 * 1024, kMostState = 128, kMostText = 400;
 constexpr Duration kReport = std::chrono::seconds(1);
 
 std::string text_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
@@ -353,10 +355,26 @@ void Session::report() {
   report_due_ = out.size() >= kMostUnsent;
   if (report_due_) return report_later();
   if (others_.size() >= kMostOthers) return fail("the daemon takes no reports");
-  others_.insert(send(
-      "$sluice/v1/health",
-      text_of({{"state", state_}, {"text", text_}, {"counters", counters_}, {"devices", offline_}}), {}, {}));
+  others_.insert(send("$sluice/v1/health", text_of(health_report()), {}, {}));
   report_later();
+}
+
+// A report that is too large would be refused, and the next one, too.
+Json Session::health_report() const {
+  Json devices = Json::object();
+  std::size_t bytes = 0;
+  for (const auto& [id, state] : offline_) {
+    const Json shown = state.substr(0, kMostState);
+    bytes += id.size() + text_of(shown).size() + 4;
+    if (bytes > kMostDevices) break;
+    devices[id] = shown;
+  }
+  auto text = text_;
+  if (const auto more = offline_.size() - devices.size(); more != 0) {
+    text.resize(std::min(text.size(), kMostText));
+    text += (text.empty() ? "" : "; ") + std::to_string(more) + " more devices are not online";
+  }
+  return {{"state", state_}, {"text", text}, {"counters", counters_}, {"devices", devices}};
 }
 
 void Session::report_later() {

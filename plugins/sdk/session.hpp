@@ -69,6 +69,7 @@ class Session final : public Gateway {
   void subscribe();
   void report();
   void report_later();
+  Json health_report() const;
   void keep_alive();
   void fail(std::string why);
   std::uint16_t new_packet_id();

@@ -1,13 +1,17 @@
 """A floor of adapters under the built daemon: each killed in turn, the daemon killed, and bad ones beside good ones (F22)."""
 
+import json
 import os
 import pathlib
 import shutil
 import signal
+import threading
 
 import pytest
-from house import BUILD, wait_for
+from house import BUILD, readings_of, wait_for
+from modbus_server import Server
 from serial_sensor import ROUTES, check_nothing_lost, serial
+from site_broker import SiteBroker, SiteClient
 from smp_device import Simulator, section
 
 SCRIPTED = BUILD / "tests" / "adapters"
@@ -20,27 +24,65 @@ def runs(pid):
         return False
 
 
+class Plug(threading.Thread):
+    """A device of a site's broker, which counts; `said` is what the broker has acknowledged."""
+
+    TOPIC = "tele/plug-1/SENSOR"
+
+    def __init__(self, broker):
+        super().__init__(daemon=True)
+        self.client, self.said, self.over = SiteClient(broker.port, "plug-1"), [], threading.Event()
+
+    def run(self):
+        n = 0
+        while not self.over.wait(0.02):
+            n += 1
+            self.client.say(self.TOPIC, {"n": n})
+            self.said.append(n)
+
+    def close(self):
+        self.over.set()
+        if self.is_alive():
+            self.join(20)
+        self.client.close()
+
+
 class Floor:
-    """Two serial lines with sensors, an SMP device on a line and one over UDP, and whatever else is asked for."""
+    """Two serial lines with sensors, an SMP device on a line and one over UDP, a Modbus bus, a site's broker, and whatever
+    else is asked for."""
 
     def __init__(self, place, sensor, folder, *more):
         self.lines = [sensor("--rate", "100", "--patience", "0.1", name=f"usb{n}", devices=(f"serial-{n}1", f"serial-{n}2")) for n in (1, 2)]
         (place.folder / "pty").mkdir()
         (place.folder / "udp").mkdir()
         self.meters = [Simulator(place.folder / "pty", "--version", "1.0.0"), Simulator(place.folder / "udp", "--version", "2.0.0", "--udp", "0")]
+        self.bus = Server(place.folder, "tcp", units=(1, 2))
+        self.broker = SiteBroker(place.folder / "site").start()
+        self.plug = Plug(self.broker)
         self.cloud = place.cloud()
         self.adapters = [serial(f"line-{n}", line.link, (f"serial-{n}1", f"serial-{n}2")) for n, line in enumerate(self.lines, 1)]
         self.adapters += [section("meter-1", port=str(self.meters[0].link)),
                           section("meter-2", address="127.0.0.1", udp_port=self.meters[1].udp_port)]
+        self.adapters.append({"kind": "modbus", "name": "bus", "product": "sensor", **self.bus.bus(),
+                              "units": [{"unit": n, "device": f"unit-{n}", "map": "m"} for n in (1, 2)],
+                              "maps": {"m": {"groups": [{"name": "g", "every": "100ms", "registers": [
+                                  {"name": "count", "address": 0, "table": "input"}]}]}}})
+        self.adapters.append({"kind": "mqtt", "name": "site", "product": "sensor", "shape": "tasmota",
+                              "broker": f"mqtt://127.0.0.1:{self.broker.port}"})
         self.gate = place.gateway(self.cloud, routes=[{"match": "d/flooder/#", "local": True}, *ROUTES], adapters_directory=str(folder), adapters=[*self.adapters, *more])
+        # What is said before the adapter has subscribed for the first time is nobody's.
+        wait_for("the site's broker has its session", lambda: self.gate.wait_adapter("site")["health"]["counters"].get("connects"))
+        self.plug.start()
         self.wait_served()
 
     def wait_served(self):
         for section in self.adapters:
             wait_for(f"{section['name']} has its devices", lambda: len(self.gate.wait_adapter(section["name"])["devices"]) ==
-                     len(section.get("devices", [1])))
+                     len(section.get("devices", section.get("units", [1]))))
         for line in self.lines:
             line.wait_acked(30)
+        for name in ("bus", "site"):  # since its start
+            wait_for(f"{name} brings readings", lambda: self.gate.adapter(name)["published"] >= 10)
 
     def shown(self):
         return {a["name"]: a for a in self.gate.ctl("adapters")}
@@ -51,14 +93,24 @@ class Floor:
                    if topic == f"dt/sensor/{device}/firmware")
 
     def check_nothing_lost(self):
+        self.plug.close()
+        self.bus.kill()
         for line in self.lines:
             line.stop()
         for line in self.lines:
             assert len(check_nothing_lost(self.gate, self.cloud, line)) > 60
+        assert len(self.plug.said) > 60
+        wait_for("all that the site's broker acknowledged is in the cloud", lambda: set(self.plug.said) <= self.plugs_in_cloud(), 30)
+
+    def plugs_in_cloud(self):
+        entries = map(json.loads, self.cloud.received_log.read_text().splitlines())
+        return {reading["n"] for entry in entries if entry.get("topic") == "dt/sensor/plug-1/tele/SENSOR" for reading in readings_of(entry)
+                if "n" in reading}
 
     def close(self):
-        for meter in self.meters:
-            meter.kill()
+        self.plug.close()
+        for program in (*self.meters, self.bus, self.broker):
+            program.kill()
 
 
 @pytest.fixture

@@ -206,6 +206,20 @@ TEST_F(AdapterSessions, LosesADeviceThatIsDisabled) {
   EXPECT_EQ(device("t1").at("adapter"), "");
 }
 
+TEST_F(AdapterSessions, IsNotBlamedForWhatWasUnderWayWhenTheDaemonDetached) {
+  world.readings.remember = false;
+  run({{"mode", "sensor"}, {"devices", {"t1"}}, {"token", "secret-1"}, {"count", 800}, {"size", 600}},
+      [](AdapterPlan& plan) { plan.options.limits.publishes_per_second = 100; });
+  ASSERT_TRUE(world.wait_until([&] { return world.adapter("a").value("published", 0) > 0; }));
+  world.devices->set_enabled("t1", false, [](const result<void>&) {});
+  ASSERT_TRUE(world.wait_until(
+      [&] { return world.counter("a", "acked") + world.counter("a", "nacked") == 800; }, 20ms));
+  EXPECT_GE(world.adapter("a").at("refused"), 300);
+  EXPECT_EQ(world.adapter("a").at("violations"), 0);
+  EXPECT_EQ(world.adapter("a").at("starts"), 1);
+  EXPECT_EQ(world.state("a"), "ready");
+}
+
 TEST_F(AdapterSessions, LosesADeviceThatIsRegisteredWithATokenMeanwhile) {
   run({{"mode", "sensor"}, {"devices", {"s1"}}});
   ASSERT_TRUE(world.wait_logged("attach s1: ok"));

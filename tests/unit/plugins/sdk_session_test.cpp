@@ -3,7 +3,6 @@
 
 #include "device/adapter_contract.hpp"
 #include "mqtt/codec.hpp"
-#include "plugins/sdk/base64.hpp"
 #include "plugins/sdk/session.hpp"
 #include "tests/support/virtual_clock.hpp"
 
@@ -68,10 +67,10 @@ class SdkSession : public testing::Test {
     std::erase_if(packets, [type](const Sent& packet) { return packet.type != type; });
     return packets;
   }
-  void welcome(std::uint16_t receive_maximum = 1024) {
+  void welcome(std::uint16_t receive_maximum = 1024, std::uint32_t maximum_packet = 1000) {
     mqtt::Connack connack;
     connack.receive_maximum = receive_maximum;
-    connack.maximum_packet_size = 1000;
+    connack.maximum_packet_size = maximum_packet;
     std::string bytes;
     encode(connack, mqtt::Version::v5, bytes);
     session.receive(bytes);
@@ -339,6 +338,23 @@ TEST_F(SdkSession, ReportsAtMostOnceASecond) {
   EXPECT_EQ(report->devices.at("s1"), "offline");
 }
 
+TEST_F(SdkSession, ReportsNoMoreSilentDevicesThanTheDaemonReads) {
+  welcome(1024, 1 << 20);
+  sent();
+  session.health("degraded", "no answers");
+  for (int i = 0; i < 5000; ++i)
+    session.device_state("boiler-room-meter-" + std::to_string(i), "off \"line\"");
+  clock.advance(1s);
+  const auto reports = sent(mqtt::PacketType::publish);
+  ASSERT_EQ(reports.size(), 1U);
+  const auto publish = reports[0].as<mqtt::Publish>();
+  const auto report = device::read_health(publish.payload);
+  ASSERT_TRUE(report) << report.error().text;
+  EXPECT_GT(report->devices.size(), 1000U);
+  EXPECT_EQ(report->text,
+            "no answers; " + std::to_string(5000 - report->devices.size()) + " more devices are not online");
+}
+
 TEST_F(SdkSession, PingsWhenItIsQuiet) {
   welcome();
   sent();
@@ -374,17 +390,6 @@ TEST_F(SdkSession, EndsOnBytesThatAreNoMqtt) {
   EXPECT_EQ(closed, "the daemon sent no MQTT");
   session.receive("more");
   EXPECT_FALSE(session.publish("s1", "t", "x", {}));
-}
-
-TEST(Base64, ReadsWhatTheDaemonWrites) {
-  for (const auto* text : {"", "a", "ab", "abc", "abcd", "\x01\xff\xfe\x80"}) {
-    std::string read;
-    EXPECT_TRUE(base64_append(device::base64(text), read));
-    EXPECT_EQ(read, text);
-  }
-  std::string read = "before";
-  EXPECT_FALSE(base64_append("YW!", read));
-  EXPECT_EQ(read, "before");
 }
 
 }  // namespace
