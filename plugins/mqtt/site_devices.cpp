@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -10,6 +11,9 @@ namespace {
 
 constexpr std::size_t kMostAsked = 32;  // attaches that wait for their answer
 constexpr std::uint64_t kMostClashes = 20;
+// Whoever has it goes within seconds (an adapter that a reload has renamed), or does not: then its readings
+// may not keep those of others from being read.
+constexpr Duration kBusy = std::chrono::seconds(30);
 
 // What an id may not have becomes a hyphen.
 std::string fit_for_id(std::string id) {
@@ -111,6 +115,7 @@ void SiteDevices::answered(SiteDevice& device, const adapter::Answer& answer) {
   if (answer.ok()) {
     device.state_ = SiteDevice::State::ready;
     device.backoff_.reset();
+    device.busy_since_.reset();
     device.told_ = false;
     tell(device, device.presence_);
     if (device.changed_) ask(device);
@@ -122,13 +127,11 @@ void SiteDevices::answered(SiteDevice& device, const adapter::Answer& answer) {
     ask(device);
   } else {
     device.without_commands_ = false;
-    // `unavailable` is a matter of seconds; the others are for a person to mend.
-    device.state_ = answer.error == "unavailable" ? SiteDevice::State::waiting : SiteDevice::State::refused;
     if (!std::exchange(device.told_, true))
       house_.gateway.log(4,
                          fmt::format("{} is not attached: {}: {}", device.id(), answer.error, answer.text));
     tell(device, answer.error);
-    try_later(device, {});
+    refused(device, answer.error);
   }
   while (asked_ < kMostAsked && !queue_.empty()) {
     auto* next = queue_.front();
@@ -139,9 +142,19 @@ void SiteDevices::answered(SiteDevice& device, const adapter::Answer& answer) {
   settled_();
 }
 
-void SiteDevices::try_later(SiteDevice& device, Duration least) {
+void SiteDevices::refused(SiteDevice& device, const std::string& error) {
+  const auto now = house_.clock.now();
+  if (error == "busy" && !device.busy_since_) device.busy_since_ = now;
+  const bool busy = error == "busy" && now - *device.busy_since_ < kBusy;
+  // `unavailable` is a matter of seconds; the others are for a person to mend.
+  device.state_ = busy || error == "unavailable" ? SiteDevice::State::waiting : SiteDevice::State::refused;
+  const auto wait = device.backoff_.next();
+  try_after(device, busy ? std::min(wait, *device.busy_since_ + kBusy - now) : wait);
+}
+
+void SiteDevices::try_after(SiteDevice& device, Duration wait) {
   device.retry_ = std::make_unique<Timer>(house_.clock);
-  device.retry_->start(least + device.backoff_.next(), [this, &device] { ask(device); });
+  device.retry_->start(wait, [this, &device] { ask(device); });
 }
 
 void SiteDevices::detached(std::string_view id, std::string_view text) {
@@ -149,7 +162,7 @@ void SiteDevices::detached(std::string_view id, std::string_view text) {
   if (device == nullptr) return;
   house_.gateway.log(4, fmt::format("{} was detached: {}", id, text));
   device->state_ = SiteDevice::State::refused;
-  try_later(*device, std::chrono::seconds(5));
+  try_after(*device, std::chrono::seconds(5) + device->backoff_.next());
   settled_();
 }
 

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,7 +21,7 @@ namespace sluice::site {
 class SiteDevice {
  public:
   enum class State : std::uint8_t {
-    waiting,  // for the daemon's answer, or for the next try: its readings are kept
+    waiting,  // for the daemon's answer, for the next try, or for whoever has it: its readings are kept
     ready,
     refused  // its readings are not taken; tried again with back-off
   };
@@ -35,6 +36,7 @@ class SiteDevice {
   DeviceSettings settings_;
   State state_ = State::waiting;
   bool asked_ = false, queued_ = false, without_commands_ = false, changed_ = false, told_ = false;
+  std::optional<MonoTime> busy_since_;  // somebody else has it
   std::string presence_ = "online";
   Backoff backoff_{{.first = std::chrono::seconds(1), .most = std::chrono::minutes(5)}};
   std::unique_ptr<Timer> retry_;
@@ -64,7 +66,8 @@ class SiteDevices {
   void ask(SiteDevice& device);
   void attach(SiteDevice& device);
   void answered(SiteDevice& device, const adapter::Answer& answer);
-  void try_later(SiteDevice& device, Duration least);
+  void refused(SiteDevice& device, const std::string& error);
+  void try_after(SiteDevice& device, Duration wait);
   void tell(const SiteDevice& device, const std::string& word);
 
   adapter::House house_;

@@ -145,7 +145,7 @@ bool SiteDriver::publish(const Shared& reading) {
 
 void SiteDriver::answered(const Shared& reading, const adapter::Published& published) {
   if (published.reason == kQuotaExceeded && !published.on_disk) {
-    if (stopping_) return;
+    if (stopping_) return forget(*reading);  // the broker still has it
     keep(reading);
     return store_is_full();
   }
@@ -198,11 +198,15 @@ void SiteDriver::pump() {
 }
 
 void SiteDriver::settle(const Reading& reading) {
-  --open_;
-  bytes_ -= reading.payload.size();
   link_->acknowledge(reading.receipt);
+  forget(reading);
   weigh();
   count();
+}
+
+void SiteDriver::forget(const Reading& reading) {
+  --open_;
+  bytes_ -= reading.payload.size();
   if (stopping_ && open_ == 0 && stopped_) link_->stop(std::exchange(stopped_, nullptr));
 }
 
@@ -224,7 +228,6 @@ void SiteDriver::message(const adapter::Message& message, adapter::Reply reply) 
   values.emplace_back("payload", message.payload);
   const auto topic = command->topic.fill(values), payload = command->payload.fill(values);
   ++counts_.commands;
-  if (settings_.link.session.version == mqtt::Version::v311) echoes_.said(topic, payload);
   const bool taken = link_->publish(topic, payload, command->qos, command->retain,
                                     [this, alive = alive_, reply](const Taken& taken) {
                                       if (!*alive) return;
@@ -232,7 +235,9 @@ void SiteDriver::message(const adapter::Message& message, adapter::Reply reply) 
                                       ++counts_.commands_failed;
                                       reply(no(taken.again ? "transient" : "permanent", taken.text));
                                     });
-  if (!taken) {
+  if (taken) {
+    if (settings_.link.session.version == mqtt::Version::v311) echoes_.said(topic, payload);
+  } else {
     ++counts_.commands_failed;
     reply(link_->is_up() ? no("busy", "too many commands wait for the site's broker")
                          : no("transient", "the site's broker is not there"));

@@ -54,6 +54,7 @@ class SiteDriver final : public adapter::Driver {
   void keep(const Shared& reading);
   void pump();
   void settle(const Reading& reading);
+  void forget(const Reading& reading);
   void store_is_full();
   void weigh();
   void up();

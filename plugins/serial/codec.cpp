@@ -5,12 +5,11 @@
 
 #include <dlfcn.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cstring>
 #include <filesystem>
 
+#include "core/file_owner.hpp"
 #include "plugins/serial/dialect.hpp"
 
 namespace sluice::serial {
@@ -156,31 +155,29 @@ class Codec final : public Dialect {
   void* self_ = nullptr;
 };
 
-// It runs with this process's rights: nobody else may be able to change it.
-result<void> check_file(const std::string& path) {
+// It runs with this process's rights: nobody else may be able to change it, or put another in its place. The
+// path is the one that was looked at, without links.
+result<std::string> file_of(const std::string& path) {
   if (path.empty() || path.front() != '/')  // dlopen would look elsewhere
     return Error{errc::invalid_argument, fmt::format("codec {}: give an absolute path", path)};
-  struct stat info{};
-  if (::stat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode))
-    return Error{errc::not_found, fmt::format("codec {}: there is no such file", path)};
-  if ((info.st_uid != 0 && info.st_uid != ::geteuid()) || (info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-    return Error{errc::denied,
-                 fmt::format("codec {}: it belongs to somebody else, or others may write it: chown root, "
-                             "chmod go-w",
-                             path)};
-  }
-  return {};
+  std::error_code ec;
+  const auto file = std::filesystem::canonical(path, ec);
+  if (ec) return Error{errc::not_found, fmt::format("codec {}: there is no such file", path)};
+  if (auto fine = only_ours(file); !fine)
+    return Error{fine.error().code, fmt::format("codec {}: {}", path, fine.error().text)};
+  return file.string();
 }
 
 }  // namespace
 
 result<std::unique_ptr<Dialect>> load_codec(const std::string& path, const std::string& config,
                                             CodecLog log) {
-  if (auto fine = check_file(path); !fine) return fine.error();
+  const auto file = file_of(path);
+  if (!file) return file.error();
   const auto wrong = [&path](std::string_view what) {
     return Error{errc::invalid_argument, fmt::format("codec {}: {}", path, what)};
   };
-  void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  void* library = ::dlopen(file->c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {
     const auto* why = ::dlerror();
     return wrong(why == nullptr ? "cannot be loaded" : why);

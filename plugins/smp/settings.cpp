@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "plugins/sdk/secret_file.hpp"
 #include "plugins/smp/udp_transport.hpp"
 
@@ -82,6 +84,7 @@ result<Settings> settings_of(const Json& section) {
     s.topic.replace(at, 8, s.device);
   s.poll = milliseconds(section, "poll");
   s.target.usual.reply = milliseconds(section, "reply_timeout");
+  s.target.least_reply = std::min(s.target.least_reply, s.target.usual.reply);
   s.target.erase = milliseconds(section, "erase_timeout");
   s.target.max_message = section.at("max_message");
   if (section.contains("image")) s.target.image = section.at("image").get<std::uint32_t>();

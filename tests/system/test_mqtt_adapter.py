@@ -207,6 +207,24 @@ def test_what_is_published_while_the_daemon_is_down_waits_in_the_sites_broker(si
     assert len(check_nothing_lost(gate, site.cloud, devices)) == 1100
 
 
+def test_an_adapter_that_a_reload_renames_loses_nothing(site):
+    broker = site.broker()
+    own = {"client_id": "shop", "devices": [{"id": "plug-1", "name": "plug-1"}]}
+    gate = site.gateway(mqtt("before", broker.port, **own))
+    wait_connected(gate, "before")
+    client = site.client(broker)
+    for seq in range(300):
+        client.reading("tele/plug-1/X", "plug-1", seq)
+    gate.write_config({**json.loads(gate.config_file.read_text()), "adapters": [mqtt("after", broker.port, **own)]})
+    gate.ctl("reload")
+    for seq in range(300, 600):
+        client.reading("tele/plug-1/X", "plug-1", seq)
+    client.wait_acked(600)
+    wait_connected(gate, "after")
+    assert len(check_nothing_lost(gate, site.cloud, client)) == 600
+    assert counters(gate, "after").get("refused", 0) == 0
+
+
 def test_a_wrong_password_is_said_in_words_and_the_right_one_is_in_no_log(site, place):
     broker = site.broker(users={"sluice": "right-s3cret"})
     wrong = secret(place.folder, "wrong", "no")

@@ -10,6 +10,7 @@ import queue
 import shutil
 import subprocess
 import tempfile
+import time
 import uuid
 
 import paho.mqtt.client as paho
@@ -103,41 +104,58 @@ class Adapter(Program):
         self.process.stdin.close()
 
 
+def persist(daemon, operation, payload, seconds=60):
+    """As the daemon does it: a step that fails for a moment is called again."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = daemon.call(operation, payload)
+        if answer["ok"] or answer["error"] not in ("transient", "busy", "lost") or time.monotonic() > deadline:
+            return answer
+
+
 def send(daemon, image, most=10_000):
     begin = {"update": "u1", "size": len(image), "sha256": hashlib.sha256(image).hexdigest(), "version": "1.1.0", "hash": image[-32:].hex()}
-    answer, offsets = daemon.call("begin/th-1", begin), []
+    answer, offsets = persist(daemon, "begin/th-1", begin), []
     while answer.get("offset", len(image)) != len(image) and len(offsets) < most:
         assert answer["ok"], answer
         offsets.append(answer["offset"])
-        answer = daemon.call(f"write/th-1/u1/{offsets[-1]}", image[offsets[-1]:offsets[-1] + 4096])
+        answer = persist(daemon, f"write/th-1/u1/{offsets[-1]}", image[offsets[-1]:offsets[-1] + 4096])
     assert answer["ok"], answer
     return offsets
 
 
-def test_a_device_is_attached_and_updated_by_the_contract_alone(daemon, simulator, tmp_path):
-    device = simulator("--version", "1.0.0")
-    path = make_image(tmp_path, "1.1.0", 60000, seed=2)
+@pytest.mark.parametrize("way,drop,size", [("serial", 0, 60_000), ("serial", 0.05, 60_000), ("udp", 0.05, 512 * 1024)])
+def test_a_device_is_attached_and_updated_by_the_contract_alone(daemon, simulator, tmp_path, way, drop, size):
+    options = ["--udp", "0", "--buffer-size", "2048"] if way == "udp" else []
+    device = simulator("--version", "1.0.0", "--fault", f"drop={drop}", *options)
+    line = {"address": "127.0.0.1", "udp_port": device.udp_port} if way == "udp" else {"port": str(device.link)}
+    path = make_image(tmp_path, "1.1.0", size, seed=2)
     image, name = path.read_bytes(), hash_of(path).hex()
-    adapter = Adapter(daemon, device="th-1", model="th-100", port=str(device.link), poll=1000)
+    section = {"device": "th-1", "model": "th-100", "poll": 1000, "reply_timeout": 100 if drop else 2500, **line}
+    adapter = Adapter(daemon, **section)
     wait_for("its images are published", lambda: daemon.readings)
     assert daemon.attached[0]["firmware"] == "1.0.0"
     assert daemon.attached[0]["capabilities"]["class"] == "A"
     assert daemon.attached[0]["trusted"] is True
     assert daemon.readings[0][0] == "th-1/d/th-1/firmware"
 
-    send(daemon, image, most=5)
+    begun = time.monotonic()
+    before = send(daemon, image, most=5)
     adapter.kill()  # in the middle
-    adapter = Adapter(daemon, device="th-1", model="th-100", port=str(device.link), poll=1000)
+    adapter = Adapter(daemon, **section)
     wait_for("it is attached again", lambda: len(daemon.attached) > 1)
     offsets = send(daemon, image)
+    print(f"RESULT smp-update {way} drop {drop}: {size} bytes in {time.monotonic() - begun:.1f} s")
+    assert all(before[1:]) and all(offsets[1:]), "the device never begins anew"
     assert offsets[1] >= 5 * 4096 - 8, "it goes on where the device is"
-    assert daemon.call("verify/th-1", {"update": "u1"}) == {"ok": True, "verified": True, "hash": name}
-    assert daemon.call("activate/th-1", {"update": "u1", "hash": name, "trial": True})["ok"]
-    assert daemon.call("restart/th-1", {})["ok"]
+    assert offsets == sorted(offsets)
+    assert persist(daemon, "verify/th-1", {"update": "u1"}) == {"ok": True, "verified": True, "hash": name}
+    assert persist(daemon, "activate/th-1", {"update": "u1", "hash": name, "trial": True})["ok"]
+    assert persist(daemon, "restart/th-1", {})["ok"]
     wait_for("the new firmware is attached", lambda: daemon.attached[-1]["firmware"] == "1.1.0")
-    probe = daemon.call("probe/th-1", {})
+    probe = persist(daemon, "probe/th-1", {})
     assert probe["active"] == {"version": "1.1.0", "hash": name, "confirmed": False}
-    assert daemon.call("confirm/th-1", {"update": "u1", "hash": name}) == {"ok": True, "confirmed": True}
+    assert persist(daemon, "confirm/th-1", {"update": "u1", "hash": name}) == {"ok": True, "confirmed": True}
     wait_for("the confirmed image is published", lambda: daemon.readings[-1][1]["active"] == {**probe["active"], "confirmed": True})
     assert daemon.call("ping", {})["ok"]
     assert adapter.stop() == 0

@@ -12,9 +12,9 @@
 #include "core/task.hpp"
 #include "plugins/smp/mcuboot_image.hpp"
 #include "plugins/smp/report.hpp"
-#include "plugins/smp/send_file.hpp"
 #include "plugins/smp/serial_transport.hpp"
 #include "plugins/smp/udp_transport.hpp"
+#include "tests/support/smp_update/send_file.hpp"
 
 namespace po = boost::program_options;
 namespace asio = boost::asio;

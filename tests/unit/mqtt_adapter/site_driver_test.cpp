@@ -102,13 +102,66 @@ TEST_F(Site, KeepsReadingsUntilTheDaemonCanJudge) {
 }
 
 TEST_F(Site, DropsAndCountsWhatARefusedDeviceSays) {
-  gateway.attach_answers["a"] = adapter::no("busy", "held by another");
+  gateway.attach_answers["a"] = adapter::no("refused", "wrong token");
   start();
   say("tele/a/X", "1");
   say("tele/b/X", "2");
   EXPECT_EQ(published(), std::vector<std::string>{"b d/b/tele/X 2"});
   EXPECT_EQ(gateway.counters["refused"], 1U);
+  EXPECT_EQ(gateway.states["a"], "refused");
+}
+
+TEST_F(Site, KeepsReadingsWhileAnAdapterThatGoesStillHasTheDevice) {
+  gateway.attach_answers["a"] = adapter::no("busy", "held by adapter shop-old");
+  start();
+  say("tele/a/X", "1");
+  clock.advance(std::chrono::seconds(20));
+  say("tele/a/X", "2");
+  EXPECT_TRUE(gateway.published.empty());
+  EXPECT_EQ(gateway.counters["refused"], 0U);
   EXPECT_EQ(gateway.states["a"], "busy");
+  gateway.attach_answers.clear();
+  clock.advance(std::chrono::seconds(10));
+  EXPECT_EQ(published(), (std::vector<std::string>{"a d/a/tele/X 1", "a d/a/tele/X 2"}));
+}
+
+TEST_F(Site, DropsTheReadingsOfADeviceThatSomebodyElseKeeps) {
+  gateway.attach_answers["a"] = adapter::no("busy", "connected by itself");
+  start();
+  say("tele/a/X", "1");
+  clock.advance(std::chrono::seconds(30));
+  EXPECT_EQ(gateway.counters["refused"], 1U);
+  say("tele/a/X", "2");
+  EXPECT_EQ(gateway.counters["refused"], 2U) << "the thirty seconds are from the first";
+  gateway.attach_answers.clear();
+  clock.advance(std::chrono::minutes(5));
+  say("tele/a/X", "3");
+  EXPECT_EQ(published(), std::vector<std::string>{"a d/a/tele/X 3"});
+}
+
+TEST_F(Site, StopsAtOnceWhenAFullStoreTakesTheLastOnesNot) {
+  gateway.acks_at_once = false;
+  start();
+  say("tele/a/X", "1");
+  say("tele/a/X", "2");
+  bool stopped = false;
+  driver->stop([&] { stopped = true; });
+  gateway.ack(0, false);  // 0x97
+  EXPECT_FALSE(stopped);
+  gateway.ack(1, false);
+  EXPECT_TRUE(stopped);
+}
+
+TEST_F(Site, TakesNoReadingForTheEchoOfACommandThatNeverLeft) {
+  start({{"version", "3.1.1"},
+         {"shape", "custom"},
+         {"rules", {{{"match", "x/{name}/v"}}}},
+         {"commands", {{{"match", "d/{device}/cmd"}, {"topic", "x/{name}/v"}}}}});
+  say("x/a/v", "OFF");
+  EXPECT_EQ(answer_to("a", "d/a/cmd", "ON"), "transient");
+  say("x/a/v", "ON");
+  EXPECT_EQ(gateway.published.size(), 2U);
+  EXPECT_EQ(gateway.counters["echoes"], 0U);
 }
 
 TEST_F(Site, AttachesWithoutCommandsWhereTheProductAllowsNone) {

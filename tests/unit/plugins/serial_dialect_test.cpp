@@ -1,6 +1,7 @@
 // What frames mean, and codecs that keep the rules of codec.h or break them.
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -162,6 +163,32 @@ TEST_F(Codecs, AreRefusedWhenOthersMayWriteThem) {
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().text.find("chmod go-w"), std::string::npos);
   EXPECT_FALSE(load_codec("good.so", "{}", {}));
+}
+
+TEST_F(Codecs, AreRefusedWhereOthersCanPutAnotherInTheirPlace) {
+  const test::Scratch scratch;
+  const auto folder = scratch.path() / "codecs", inner = folder / "inner";
+  std::filesystem::create_directories(inner);
+  std::filesystem::copy(std::string(SLUICE_TEST_CODECS) + "/good.so", inner / "good.so");
+  const auto trouble = [](const std::filesystem::path& path) {
+    const auto loaded = load_codec(path.string(), "{}", {});
+    return loaded ? "" : loaded.error().text;
+  };
+  EXPECT_EQ(trouble(inner / "good.so"), "");
+  ::chmod(folder.c_str(), 0777);
+  EXPECT_NE(trouble(inner / "good.so").find("others may write into the folder " + folder.string()),
+            std::string::npos)
+      << trouble(inner / "good.so");
+  // Nor does a link in a good folder help.
+  std::filesystem::create_symlink(inner / "good.so", scratch.path() / "link.so");
+  EXPECT_NE(trouble(scratch.path() / "link.so").find("others may write into the folder"), std::string::npos);
+  ::chmod(folder.c_str(), 01777);
+  EXPECT_EQ(trouble(inner / "good.so"), "") << "sticky";
+  ::chmod(folder.c_str(), 0755);
+  EXPECT_EQ(trouble(scratch.path() / "link.so"), "");
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give a folder away";
+  ASSERT_EQ(::chown(folder.c_str(), 12345, 12345), 0);
+  EXPECT_NE(trouble(inner / "good.so").find("belongs to somebody else"), std::string::npos);
 }
 
 TEST_F(Codecs, HaveAnAbiThatIsWrittenDown) {

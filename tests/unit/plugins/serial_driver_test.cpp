@@ -5,63 +5,13 @@
 
 #include <random>
 
-#include "plugins/serial/driver.hpp"
-#include "tests/support/pseudo_terminal.hpp"
-#include "tests/support/scratch.hpp"
-#include "tests/support/scripted_gateway.hpp"
-#include "tests/support/virtual_clock.hpp"
+#include "tests/unit/plugins/serial_line.hpp"
 
 namespace sluice::serial {
 namespace {
 
 using adapter::Json;
-
-class SerialLine : public testing::Test {
- protected:
-  // `own` over a line of JSON devices that are acknowledged.
-  void start(Json own = Json::object()) {
-    Json section = {{"port", line.name().string()},
-                    {"gap", 100},
-                    {"devices", {{{"id", "th-1"}, {"topic", "d/{device}/temp"}}}}};
-    section.update(own);
-    auto made =
-        SerialDriver::make({.name = "line-1", .product = "thermo", .section = section, .most_devices = 5},
-                           {loop, clock, gateway});
-    ASSERT_TRUE(made) << made.error().text;
-    driver = std::move(*made);
-    driver->start();
-  }
-  bool wait_until(const std::function<bool()>& so, Duration step = {}) {
-    for (int turn = 0; turn < 2000; ++turn) {
-      if (so()) return true;
-      loop.restart();
-      loop.run_one_for(std::chrono::milliseconds(2));
-      loop.poll();
-      if (step > Duration::zero()) clock.advance(step);
-      heard += line.heard();
-    }
-    return so();
-  }
-  bool published(std::size_t count) {
-    return wait_until([&] { return gateway.published.size() >= count; });
-  }
-  bool sent(const std::string& bytes) {
-    const bool so = wait_until([&] { return heard.find(bytes) != std::string::npos; });
-    EXPECT_TRUE(so) << "heard: " << heard;
-    return so;
-  }
-  void settle() {
-    wait_until([turns = 0]() mutable { return ++turns > 20; });
-  }
-
-  sluice::test::Scratch scratch;
-  sluice::test::PseudoTerminal line{scratch.path() / "usb-FTDI-port0"};
-  boost::asio::io_context loop{1};
-  sluice::test::VirtualClock clock;
-  adapter::test::ScriptedGateway gateway;
-  std::string heard;
-  std::unique_ptr<adapter::Driver> driver;
-};
+using test::SerialLine;
 
 TEST_F(SerialLine, PublishesALine) {
   start();
@@ -247,53 +197,6 @@ TEST_F(SerialLine, HalfAFrameIsNotGivenUpWhileTheLineIsNotRead) {
     ASSERT_TRUE(published(n + 2));
   }
   EXPECT_EQ(gateway.published[2].payload, "half");
-}
-
-TEST_F(SerialLine, AsksEachDeviceAndTakesItsAnswer) {
-  start({{"mode", "poll"},
-         {"poll", "{address}?"},
-         {"every", 1000},
-         {"timeout", 200},
-         {"between", 5},
-         {"retries", 1},
-         {"address", {{"from", "field"}}},
-         {"devices", {{{"id", "a"}, {"address", "1"}}, {{"id", "b"}, {"address", "2"}, {"poll", "two!"}}}}});
-  ASSERT_TRUE(sent("1?\n"));
-  line.say("1,21.5\n");
-  ASSERT_TRUE(published(1));
-  clock.advance(5ms);
-  ASSERT_TRUE(sent("two!\n"));
-  clock.advance(200ms);  // silence
-  clock.advance(5ms);
-  clock.advance(200ms);
-  EXPECT_EQ(gateway.states["b"], "silent");
-  EXPECT_EQ(gateway.states["a"], "online");
-}
-
-TEST_F(SerialLine, TakesAnAnswerWithoutAnAddressForThatOfTheOneWhoWasAsked) {
-  start({{"mode", "poll"},
-         {"poll", "{address}?"},
-         {"every", 1000},
-         {"timeout", 200},
-         {"between", 5},
-         {"topic", "d/{device}/x"},
-         {"ack", "{address}!"},
-         {"nack", "{address}-"},
-         {"devices", {{{"id", "a"}, {"address", "1"}}, {{"id", "b"}, {"address", "2"}}}}});
-  ASSERT_TRUE(sent("1?\n"));
-  line.say("21.5\n");
-  ASSERT_TRUE(published(1));
-  ASSERT_TRUE(sent("1!\n"));
-  clock.advance(5ms);
-  ASSERT_TRUE(sent("2?\n"));
-  line.say("22.5\n");
-  ASSERT_TRUE(published(2));
-  line.say("stray\n");  // nobody was asked
-  ASSERT_TRUE(sent("-\n"));
-  ASSERT_EQ(gateway.published.size(), 2U);
-  EXPECT_EQ(gateway.published[0].topic + "=" + gateway.published[0].payload, "d/a/x=21.5");
-  EXPECT_EQ(gateway.published[1].topic + "=" + gateway.published[1].payload, "d/b/x=22.5");
-  EXPECT_EQ(gateway.counters["unknown_devices"], 1U);
 }
 
 TEST_F(SerialLine, BringsMessagesToTheDevice) {

@@ -8,9 +8,9 @@
 #include "core/task.hpp"
 #include "plugins/smp/console_framing.hpp"
 #include "plugins/smp/mcuboot_image.hpp"
-#include "plugins/smp/send_file.hpp"
 #include "smp/device_port.hpp"
 #include "smp/image_maker.hpp"
+#include "tests/support/smp_update/send_file.hpp"
 #include "tests/support/virtual_clock.hpp"
 
 namespace sluice::smp::test {

@@ -1,5 +1,6 @@
-// A whole file to a device, through everything that may come between: lost packets, a device that resets or
-// forgets, an adapter that starts anew. Used by the adapter for files that it can read itself, and by tests.
+// A whole file to a device by the adapter's target, through everything that may come between: lost packets, a
+// device that resets or forgets, a target that starts anew. The caller's half of an update, which with the
+// adapter is the daemon's. Used by smp-update and the unit tests.
 #pragma once
 
 #include <functional>

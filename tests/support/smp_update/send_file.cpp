@@ -1,4 +1,4 @@
-#include "plugins/smp/send_file.hpp"
+#include "tests/support/smp_update/send_file.hpp"
 
 #include <fmt/format.h>
 
