@@ -196,8 +196,10 @@ void Life::granted(std::uint64_t turn, Issued issued) {
            papers.certificate = issued.certificate;
            papers.certificate_id = issued.certificate_id.empty() ? id : issued.certificate_id;
            papers.endpoint = issued.endpoint;
-           papers.credentials_endpoint = issued.credentials_endpoint;
-           papers.role_alias = issued.role_alias;
+           const auto& present = record.present;
+           papers.credentials_endpoint =
+               issued.told_before ? present.credentials_endpoint : issued.credentials_endpoint;
+           papers.role_alias = issued.told_before ? present.role_alias : issued.role_alias;
            papers.root_ca = issued.root_ca;
            papers.not_after = until;
            if (!again) papers.csr.clear();

@@ -31,7 +31,8 @@ struct Issued {
   std::string certificate_id;                                       // empty: to be computed
   std::string thing;                                                // empty: not told
   std::string endpoint, credentials_endpoint, role_alias, root_ca;  // empty: as configured
-  Secret key;                                                       // only of a vendor that makes the key
+  bool told_before = false;  // the answer with endpoints and role alias was lost: those of the present one
+  Secret key;                // only of a vendor that makes the key
 };
 
 // fleet: the certificate is there, but is nobody's until enlist().

@@ -279,7 +279,7 @@ result<std::string> ScriptedCloud::converse(const std::string& topic, const std:
   certificates[it->second].thing = thing;
   certificates[it->second].active = true;
   ownership_.erase(it);  // good for once
-  return Json{{"deviceConfiguration", Json::object()}, {"thingName", thing}}.dump();
+  return Json{{"deviceConfiguration", device_configuration}, {"thingName", thing}}.dump();
 }
 
 }  // namespace sluice::identity::test

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <string>
@@ -40,7 +41,8 @@ class ScriptedCloud {
   bool retires_at_once = false;       // and the former one is retired now, not when the same key asks again
   bool registers_at_contact = false;  // JITP: certificates of our CA
   unsigned drops = 1;                 // first contacts that are dropped before it counts
-  bool in_kind = true;                // fleet: the hook looks at tokens
+  nlohmann::json device_configuration = nlohmann::json::object();  // fleet
+  bool in_kind = true;                                             // fleet: the hook looks at tokens
   std::vector<std::pair<unsigned, std::string>>
       answers;                     // next answers of the CVM, instead of its own: status, body
   std::string retry_after = "";    // header of those
