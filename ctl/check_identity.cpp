@@ -67,7 +67,7 @@ void check_identity(CheckReport& report, const Options& options, Client& client,
   if (identity.empty()) return report.fail("identity", "the daemon provisions nothing: see the row `daemon`");
   const auto gateway = object_of(identity, "gateway");
   const auto state = text_of(gateway, "state", "unknown");
-  if (state != "active" && !state.starts_with("rotating")) {
+  if (state != "active" && !state.starts_with("rotating") && state != "retiring") {
     const auto why = text_of(gateway, "error");
     const auto text = fmt::format("the gateway's own is {}{}{}", state, why.empty() ? "" : ": ", why);
     if (state == "refused" || state == "revoked") {

@@ -1,5 +1,5 @@
 // Sluice's Certificate Vending Machine: POST /certificates with our CSR (aws/cvm.hpp). It knows the key
-// again: the same CSR sent twice is answered with the same certificate.
+// again: the same CSR sent twice is answered with the same certificate, and a former one is retired then.
 #include "aws/cvm.hpp"
 
 #include "identity/https_vendor.hpp"
@@ -11,6 +11,8 @@ class Cvm final : public Vendor {
  public:
   Cvm(std::unique_ptr<HttpsCalls> calls, std::string region)
       : calls_(std::move(calls)), region_(std::move(region)) {}
+
+  bool keeps_the_former() const override { return true; }
 
   void apply(Application application, std::function<void(Answer)> done) override {
     aws::cvm::Request request{.productid = std::move(application.id),

@@ -15,10 +15,18 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::size_t kMostAnswer = 64 * 1024;
+constexpr std::size_t kMostName = 256;
 
 std::string text_at(const Json& json, const char* name) {
   const auto it = json.find(name);
   return it != json.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+
+// Of the template's DeviceConfiguration, which may hold anything.
+std::string setting(const Json& settings, const char* name) {
+  if (!settings.is_object()) return {};
+  auto text = text_at(settings, name);
+  return text.size() <= kMostName ? text : std::string();
 }
 
 Answer wrong(std::string text) { return Refusal{Refusal::Kind::wrong, std::move(text), {}, false}; }
@@ -111,7 +119,10 @@ class Fleet final : public Vendor {
             if (!*alive || !calls_.contains(call)) return;
             if (opened) {
               opened->reset();
-              return registered(call, calls_.at(call).application.id);
+              auto issued = issued_of(call);
+              issued.thing = calls_.at(call).application.id;
+              issued.told_before = true;
+              return end(call, std::move(issued));
             }
             const auto code = opened.error().code;
             if (code == errc::unreachable || code == errc::timeout)
@@ -194,18 +205,22 @@ class Fleet final : public Vendor {
                         const auto thing = json.is_object() ? text_at(json, "thingName") : std::string();
                         if (thing.empty())
                           return end(call, wrong("AWS's answer to provision names no thing"));
-                        registered(call, thing);
+                        auto issued = issued_of(call);
+                        issued.thing = thing;
+                        const auto settings = json.value("deviceConfiguration", Json::object());
+                        issued.credentials_endpoint = setting(settings, "credentialsEndpoint");
+                        issued.role_alias = setting(settings, "roleAlias");
+                        end(call, std::move(issued));
                       });
     });
   }
 
-  void registered(std::uint64_t call, const std::string& thing) {
-    auto& promise = calls_.at(call).promise;
+  Issued issued_of(std::uint64_t call) const {
+    const auto& promise = calls_.at(call).promise;
     Issued issued;
     issued.certificate = promise.certificate;
     issued.certificate_id = promise.certificate_id;
-    issued.thing = thing;
-    end(call, std::move(issued));
+    return issued;
   }
 
   CloudTalkOpener talk_;

@@ -97,20 +97,24 @@ class Life {
   void enlist();
   void answered(std::uint64_t turn, Answer answer);
   void granted(std::uint64_t turn, Issued issued);
+  void retired(std::uint64_t turn, const Issued& issued);
+  void not_retired(std::uint64_t turn, const Refusal& refusal);
   void vouched(std::uint64_t turn, Promise promise);
   void refused(std::uint64_t turn, const Refusal& refusal);
-  void prove();
-  void try_lane();
-  void tell_trouble();
-  void proven(std::uint64_t turn, const result<void>& proof);
-  void open_lane();
-  void open_lane_soon();
   void wait(Duration delay);
-  void watch();
   void turn_away();
   void close_lane();
   const Papers& papers() const;  // those that are being worked on
   Change giving_up(std::string why) const;
+
+  // life_lane.cpp
+  void prove();
+  void try_lane();
+  void proven(std::uint64_t turn, const result<void>& proof);
+  void open_lane();
+  void open_lane_soon();
+  void watch();
+  void settle();
 
   Ground& ground_;
   const std::string id_;
@@ -124,9 +128,10 @@ class Life {
   Backoff backoff_;
   Duration delay_{};  // of the next wait
   bool lane_open_ = false;
-  MonoTime proven_at_{};  // when AWS last took a connection that was not the lane's; zero: never
-  unsigned proofs_ = 0;   // that failed in a row
-  bool begun_ = false;    // fleet: registering was begun before this try
+  MonoTime proven_at_{};    // when AWS last took a connection that was not the lane's; zero: never
+  unsigned proofs_ = 0;     // that failed in a row
+  unsigned retirings_ = 0;  // the same
+  bool begun_ = false;      // fleet: registering was begun before this try
   Timer timer_;
   Timer rewrite_;
   Desk* standing_at_ = nullptr;

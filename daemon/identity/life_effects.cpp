@@ -11,22 +11,8 @@ namespace {
 
 constexpr Duration kClockAgain = 5s;  // the wall clock is not plausible yet
 constexpr Duration kKeyAgain = 10s;   // no memory or random bytes for a key
-constexpr Duration kWatchAtLeast = 30s;
-constexpr Duration kGivenUp = 24h;  // a rotation that failed is not tried again before
-constexpr Duration kProofTimeout = 20s;
-// AWS takes one CONNECT a second from a client id.
-constexpr Duration kConnectGap = 1100ms;
-
-// Did AWS itself turn the certificate down, or did the way there fail?
-bool turned_down(errc code) {
-  return code == errc::tls || code == errc::unauthorized || code == errc::closed || code == errc::refused ||
-         code == errc::denied;
-}
-
-// Not from inside its own callback.
-void let_go(Clock& clock, std::unique_ptr<CloudTalk> talk) {
-  clock.call_after(Duration::zero(), [shared = std::shared_ptr<CloudTalk>(std::move(talk))] {});
-}
+constexpr Duration kGivenUp = 24h;    // a rotation that failed is not tried again before
+constexpr unsigned kRetirings = 50;   // some hours with the usual back-off
 
 }  // namespace
 
@@ -55,6 +41,14 @@ void Life::run(Effect effect) {
       error_.clear();
       trouble_.clear();  // it was that of the former one
       return open_lane();
+    case Effect::hand_over:
+      error_.clear();
+      trouble_.clear();
+      open_lane();
+      return stand_in();
+    case Effect::settle:
+      error_.clear();
+      return settle();
     case Effect::reopen:
       trouble_ = "AWS IoT does not take its certificate any more";
       open_lane();
@@ -62,7 +56,7 @@ void Life::run(Effect effect) {
     case Effect::keep:
       next_rotation = ground_.clock.wall() + kGivenUp;
       error_ = record_.why;
-      return tell_trouble();
+      return settle();
     case Effect::turn_away:
       return turn_away();
     case Effect::watch:
@@ -125,11 +119,14 @@ void Life::seated(std::uint64_t turn, Desk::Seat seat) {
 
 void Life::ask() {
   const auto turn = turn_;
+  if (record_.state == State::retiring && !ground_.vendor->keeps_the_former())
+    return refused(turn, {Refusal::Kind::wrong, "cloud.provisioning has another method now", {}, false});
   auto token = this->token();
   if (!token) return refused(turn, {Refusal::Kind::wrong, token.error().text, {}, false});
   if (ground_.vendor->wants_a_token() && token->empty())
     return refused(turn, {Refusal::Kind::denied, "no token of it is known here any more", {}, false});
-  ground_.vendor->apply({.id = thing(), .token = std::move(*token), .csr = record_.next.csr},
+  const auto& csr = record_.state == State::retiring ? record_.present.csr : record_.next.csr;
+  ground_.vendor->apply({.id = thing(), .token = std::move(*token), .csr = csr},
                         [this, alive = alive_, turn, seat = std::move(seat_)](Answer got) mutable {
                           seat.reset();
                           if (*alive) answered(turn, std::move(got));
@@ -157,7 +154,9 @@ void Life::enlist() {
 
 void Life::answered(std::uint64_t turn, Answer got) {
   if (turn != turn_) return;
-  if (auto* issued = std::get_if<Issued>(&got)) return granted(turn, std::move(*issued));
+  auto* issued = std::get_if<Issued>(&got);
+  if (issued != nullptr && record_.state == State::retiring) return retired(turn, *issued);
+  if (issued != nullptr) return granted(turn, std::move(*issued));
   if (auto* promise = std::get_if<Promise>(&got)) return vouched(turn, std::move(*promise));
   refused(turn, std::get<Refusal>(got));
 }
@@ -190,21 +189,57 @@ void Life::granted(std::uint64_t turn, Issued issued) {
   backoff_.reset();
   proofs_ = 0;
   answer(turn, Event::granted,
-         [issued = std::move(issued), sealed, id = facts->id, until = facts->not_after](Record& record) {
+         [issued = std::move(issued), sealed, id = facts->id, until = facts->not_after,
+          again = in_use(record_.state) && ground_.vendor->keeps_the_former()](Record& record) {
            auto& papers = record.next;
            papers.sealed_key = sealed;
            papers.certificate = issued.certificate;
            papers.certificate_id = issued.certificate_id.empty() ? id : issued.certificate_id;
            papers.endpoint = issued.endpoint;
-           papers.credentials_endpoint = issued.credentials_endpoint;
-           papers.role_alias = issued.role_alias;
+           const auto& present = record.present;
+           papers.credentials_endpoint =
+               issued.told_before ? present.credentials_endpoint : issued.credentials_endpoint;
+           papers.role_alias = issued.told_before ? present.role_alias : issued.role_alias;
            papers.root_ca = issued.root_ca;
            papers.not_after = until;
-           papers.csr.clear();
+           if (!again) papers.csr.clear();
            papers.sealed_ownership.clear();
            record.judged = true;
            record.why.clear();
          });
+}
+
+// The same certificate is no news: the former one is retired now.
+void Life::retired(std::uint64_t turn, const Issued& issued) {
+  const auto facts = read_certificate(issued.certificate);
+  const auto& present = record_.present;
+  const auto ours = read_certificate(present.certificate);
+  if (!facts || !ours || facts->id != ours->id) {
+    return refused(turn, {Refusal::Kind::wrong,
+                          "the service was asked once more and gave another certificate than before",
+                          {},
+                          false});
+  }
+  ground_.log.info("{}: the former certificate {} is retired", thing(), record_.former);
+  backoff_.reset();
+  retirings_ = 0;
+  answer(turn, Event::granted, [](Record& record) {
+    record.present.csr.clear();
+    record.former.clear();
+  });
+}
+
+void Life::not_retired(std::uint64_t turn, const Refusal& refusal) {
+  retirings_ = 0;
+  auto why = fmt::format(
+      "its former certificate {} may still be active, deactivate it in AWS: the service did not retire it: "
+      "{}",
+      record_.former, refusal.text);
+  answer(turn, Event::denied, [why = std::move(why)](Record& record) {
+    record.present.csr.clear();
+    record.former.clear();
+    record.why = why;
+  });
 }
 
 void Life::vouched(std::uint64_t turn, Promise promise) {
@@ -251,8 +286,10 @@ void Life::refused(std::uint64_t turn, const Refusal& refusal) {
       record.next.enlisted = false;
     });
   }
-  if (refusal.kind != Refusal::Kind::later && refusal.kind != Refusal::Kind::lapsed)
-    return answer(turn, Event::denied, giving_up(refusal.text));
+  const bool for_good = refusal.kind != Refusal::Kind::later && refusal.kind != Refusal::Kind::lapsed;
+  if (record_.state == State::retiring && (for_good || ++retirings_ >= kRetirings))
+    return not_retired(turn, refusal);
+  if (for_good) return answer(turn, Event::denied, giving_up(refusal.text));
   delay_ = backoff_.next();
   if (refusal.retry_after) {
     const Duration asked = *refusal.retry_after;
@@ -263,108 +300,8 @@ void Life::refused(std::uint64_t turn, const Refusal& refusal) {
   answer(turn, Event::failed);
 }
 
-result<CloudIdentity> Life::cloud_identity(const Papers& papers) const {
-  auto key = open("key", papers.sealed_key);
-  if (!key) return key.error();
-  return CloudIdentity{.thing = thing(),
-                       .endpoint = papers.endpoint,
-                       .tls = {.certificate_pem = papers.certificate,
-                               .key_pem = key->text(),
-                               .ca_pem = papers.root_ca,
-                               .files = {}}};
-}
-
-void Life::prove() {
-  const auto turn = turn_;
-  auto identity = cloud_identity(papers());
-  if (!identity) return proven(turn, identity.error());
-  ground_.doors.talk({.identity = std::move(*identity), .timeout = kProofTimeout},
-                     [this, alive = alive_, &clock = ground_.clock, turn,
-                      seat = std::move(seat_)](result<std::unique_ptr<CloudTalk>> opened) mutable {
-                       seat.reset();
-                       if (!*alive) return;
-                       if (!opened) return proven(turn, opened.error());
-                       proven_at_ = clock.now();
-                       let_go(clock, std::move(*opened));
-                       proven(turn, {});
-                     });
-}
-
-void Life::try_lane() {
-  const auto turn = turn_;
-  auto identity = cloud_identity(papers());
-  if (!identity) return proven(turn, identity.error());
-  ground_.doors.try_lane(
-      lane_, std::move(identity->tls),
-      [this, alive = alive_, turn, seat = std::move(seat_)](const result<void>& proof) mutable {
-        seat.reset();
-        if (*alive) proven(turn, proof);
-      });
-}
-
-void Life::proven(std::uint64_t turn, const result<void>& proof) {
-  if (turn != turn_) return;
-  if (proof) {
-    error_.clear();
-    backoff_.reset();
-    proofs_ = 0;
-    const auto now =
-        std::chrono::duration_cast<std::chrono::seconds>(ground_.clock.wall().time_since_epoch()).count();
-    return answer(turn, Event::connected, [first = record_.state != State::revoked, now](Record& record) {
-      if (first) {
-        record.present = std::move(record.next);
-        record.next = {};
-        record.present.since = now;
-      }
-      record.why.clear();
-    });
-  }
-  // Of a revoked one, why it is stays to be seen.
-  if (record_.state != State::revoked) error_ = proof.error().text;
-  delay_ = std::max(kConnectGap, backoff_.next());
-  if (!turned_down(proof.error().code) || ++proofs_ < ground_.vendor->first_contacts())
-    return answer(turn, Event::failed);
-  proofs_ = 0;
-  if (record_.state == State::revoked) return answer(turn, Event::rejected);
-  answer(turn, Event::rejected, giving_up("AWS IoT does not take its certificate: " + error_));
-}
-
-void Life::tell_trouble() {
-  if (trouble_.empty()) return;
-  auto words = trouble_;
-  if (!record_.why.empty()) words += "; and there is no other: " + record_.why;
-  trouble(words);
-}
-
-void Life::open_lane_soon() {
-  const auto since = ground_.clock.now() - proven_at_;
-  if (proven_at_ == MonoTime{} || since >= kConnectGap) return open_lane();
-  ground_.clock.call_after(kConnectGap - since, [this, alive = alive_] {
-    if (*alive && in_use(record_.state) && !lane_open_) open_lane();
-  });
-}
-
-void Life::open_lane() {
-  auto identity = cloud_identity(record_.present);
-  if (!identity) {
-    error_ = identity.error().text;
-    ground_.log.error("{}: {}", thing(), error_);
-    return;
-  }
-  lane_open_ = true;
-  ground_.doors.open_lane(lane_, std::move(*identity));
-}
-
 void Life::wait(Duration delay) {
   timer_.start(delay > Duration::zero() ? delay : backoff_.next(), [this] { stand_in(); });
-}
-
-void Life::watch() {
-  lane_open_ = false;
-  trouble_.clear();
-  ground_.doors.close_lane(lane_);
-  error_ = record_.why;
-  wait(std::max(kWatchAtLeast, backoff_.next()));
 }
 
 void Life::turn_away() {
@@ -381,6 +318,7 @@ void Life::close_lane() {
   answer(turn_, Event::closed, [](Record& record) {
     record.present = {};
     record.next = {};
+    record.former.clear();
     record.sealed_token.clear();
     record.judged = false;
   });

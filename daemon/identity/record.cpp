@@ -57,6 +57,7 @@ std::string to_row(const Record& record) {
   Json json = {{"v", kVersion}, {"state", to_string(record.state)}, {"changed", record.changed}};
   if (!record.product.empty()) json["product"] = record.product;
   if (!record.sealed_token.empty()) json["token"] = record.sealed_token;
+  if (!record.former.empty()) json["former"] = record.former;
   if (!record.why.empty()) json["why"] = record.why;
   if (record.judged) json["judged"] = true;
   if (record.present != Papers{}) json["present"] = papers_json(record.present);
@@ -87,6 +88,7 @@ result<Record> from_row(std::string_view key, std::string_view row) {
     record.state = *state;
     record.product = json.value("product", std::string());
     record.sealed_token = json.value("token", std::string());
+    record.former = json.value("former", std::string());
     record.why = json.value("why", std::string());
     record.judged = json.value("judged", false);
     record.changed = json.value("changed", std::int64_t{0});

@@ -38,6 +38,7 @@ struct Record {
   std::string product;       // empty: the gateway
   std::string sealed_token;  // purpose "token"; empty: none is needed, or it was destroyed
   Papers present, next;      // next: what is being obtained
+  std::string former;        // while retiring: the certificate id that the present one has replaced
   std::string why;           // refused, revoked, or a rotation that was given up: in words
   bool judged = false;       // the service has taken its token once
   std::int64_t changed = 0;  // seconds since 1970 of the last change of state

@@ -110,10 +110,22 @@ constexpr Row kTable[] = {
     {S::rotating_proving, E::slot, S::rotating_proving, F::try_lane},
     {S::rotating_proving, E::failed, S::rotating_proving, F::wait},
     {S::rotating_proving, E::connected, S::active, F::swap_lane},
+    {S::rotating_proving, E::took_over, S::retiring, F::hand_over},
     {S::rotating_proving, E::rejected, S::active, F::keep},
     {S::rotating_proving, E::trouble, S::rotating_proving, F::none},
     {S::rotating_proving, E::again, S::rotating_proving, F::stand_in},
     {S::rotating_proving, E::remove, S::decommissioning, F::close_lane},
+
+    // The former one has no key any more: whoever does not answer here costs an operator a look, nothing
+    // else.
+    {S::retiring, E::resumed, S::retiring, F::stand_in},
+    {S::retiring, E::slot, S::retiring, F::ask},
+    {S::retiring, E::failed, S::retiring, F::wait},
+    {S::retiring, E::granted, S::active, F::settle},
+    {S::retiring, E::denied, S::active, F::keep},
+    {S::retiring, E::trouble, S::retiring, F::none},
+    {S::retiring, E::again, S::retiring, F::stand_in},
+    {S::retiring, E::remove, S::decommissioning, F::close_lane},
 
     {S::refused, E::resumed, S::refused, F::turn_away},
     {S::refused, E::again, S::fresh, F::make_key},
@@ -151,16 +163,18 @@ constexpr std::array<std::string_view, kStates> kStateNames = {"new",
                                                                "rotating-promised",
                                                                "rotating-issued",
                                                                "rotating-proving",
+                                                               "retiring",
                                                                "refused",
                                                                "revoked",
                                                                "decommissioning",
                                                                "gone"};
 constexpr std::array<std::string_view, kEvents> kEventNames = {
-    "resumed",   "key-sealed", "slot",   "failed",  "vouched", "lapsed", "granted", "denied",
-    "connected", "rejected",   "rotate", "trouble", "again",   "remove", "closed"};
+    "resumed",   "key-sealed", "slot",     "failed", "vouched", "lapsed", "granted", "denied",
+    "connected", "took-over",  "rejected", "rotate", "trouble", "again",  "remove",  "closed"};
 constexpr std::array<std::string_view, kEffects> kEffectNames = {
-    "none",      "make-key",  "stand-in", "ask",  "enlist",    "prove", "try-lane",  "wait",
-    "open-lane", "swap-lane", "reopen",   "keep", "turn-away", "watch", "close-lane"};
+    "none",     "make-key", "stand-in",  "ask",       "enlist",    "prove",
+    "try-lane", "wait",     "open-lane", "swap-lane", "hand-over", "settle",
+    "reopen",   "keep",     "turn-away", "watch",     "close-lane"};
 
 }  // namespace
 
@@ -190,7 +204,7 @@ std::optional<State> state_named(std::string_view name) {
   return static_cast<State>(at - kStateNames.begin());
 }
 
-bool in_use(State state) { return state >= State::active && state <= State::rotating_proving; }
+bool in_use(State state) { return state >= State::active && state <= State::retiring; }
 
 bool unproven(State state) { return state <= State::promised; }
 

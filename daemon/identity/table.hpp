@@ -2,7 +2,8 @@
 // next state down before the effect runs. The names of the states are on disk (registry space 18) and must
 // not change.
 //
-//   new ─▶ key-made ─▶ requested ─▶ (promised) ─▶ issued ─▶ proving ─▶ active ─▶ rotating … ─▶ active
+//   new ─▶ key-made ─▶ requested ─▶ (promised) ─▶ issued ─▶ proving ─▶ active ─▶ rotating … ─▶ (retiring) ─▶
+//   active
 //                          └─▶ refused                                   └─▶ revoked ─▶ active, or rotating
 //   any ─▶ decommissioning ─▶ gone
 #pragma once
@@ -28,8 +29,9 @@ enum class State : std::uint8_t {
   rotating_promised,
   rotating_issued,
   rotating_proving,
-  refused,          // the service will not have it; key and token are destroyed
-  revoked,          // AWS does not take the certificate any more
+  retiring,  // cvm: the next one is the present one; the service is asked once more, to retire the former
+  refused,   // the service will not have it; key and token are destroyed
+  revoked,   // AWS does not take the certificate any more
   decommissioning,  // the lane closes, the key is being destroyed
   gone,             // remembered by name only
 };
@@ -45,6 +47,7 @@ enum class Event : std::uint8_t {
   granted,     // here is the certificate
   denied,      // no, for good
   connected,   // AWS took the certificate
+  took_over,   // the same, and the former one is still to be retired
   rejected,    // AWS does not take it, however often it is tried
   rotate,      // by age, before expiry, by command
   trouble,     // AWS has stopped taking it
@@ -65,6 +68,8 @@ enum class Effect : std::uint8_t {
   wait,        // backs off, then stands in again
   open_lane,   // with the present certificate
   swap_lane,   // to what was next; the old key is destroyed
+  hand_over,   // the same, then stands in to have the former one retired
+  settle,      // the former one is retired; trouble that came meanwhile counts now
   reopen,      // the lane of one that was revoked, with the present certificate; then as make_key
   keep,        // the next one is given up, the present stays; trouble that came meanwhile counts now
   turn_away,   // says so; what waits is counted as refused

@@ -31,7 +31,8 @@ struct Issued {
   std::string certificate_id;                                       // empty: to be computed
   std::string thing;                                                // empty: not told
   std::string endpoint, credentials_endpoint, role_alias, root_ca;  // empty: as configured
-  Secret key;                                                       // only of a vendor that makes the key
+  bool told_before = false;  // the answer with endpoints and role alias was lost: those of the present one
+  Secret key;                // only of a vendor that makes the key
 };
 
 // fleet: the certificate is there, but is nobody's until enlist().
@@ -65,6 +66,8 @@ class Vendor {
   // How often the first connection may be turned down before the certificate is given up: AWS drops the first
   // contacts of a certificate that it has just begun to register.
   virtual unsigned first_contacts() const { return 12; }
+  // After a rotation the former certificate stays good until the same application comes once more.
+  virtual bool keeps_the_former() const { return false; }
   virtual void apply(Application application, std::function<void(Answer)> done) = 0;
   // `begun`: this was called before, perhaps with success that we did not hear of. `key`: of the certificate.
   virtual void enlist(Application application, Promise promise, Secret key, bool begun,

@@ -20,6 +20,8 @@ NEXT = ("rotating", "rotating-key-made", "rotating-requested", "rotating-issued"
 
 def states(method, rotating=False):
     names = list(NEXT if rotating else FIRST)
+    if method == "cvm" and rotating:
+        names.insert(5, "retiring")
     if method == "fleet":
         names.insert(3, "rotating-promised" if rotating else "promised")
     return names

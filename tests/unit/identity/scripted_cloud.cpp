@@ -193,9 +193,15 @@ aws::HttpResponse ScriptedCloud::serve_cvm(const aws::HttpRequest& request) {
     for (auto& [known, certificate] : certificates) {
       if (certificate.thing != asked->productid || !certificate.active) continue;
       if (!reissue) return refuse(409, "AlreadyRegistered");
-      certificate.active = false;
+      certificate.active = !retires_at_once;
+      retiring_.insert(known);
     }
     id = issue(other_key ? make_key_pair(asked->productid)->csr_pem : asked->csr, asked->productid, true);
+  } else {
+    for (auto& [known, certificate] : certificates) {
+      if (certificate.thing == asked->productid && known != id && retiring_.erase(known) != 0)
+        certificate.active = false;
+    }
   }
   response.status = 200;
   response.body = aws::cvm::to_json(
@@ -276,7 +282,7 @@ result<std::string> ScriptedCloud::converse(const std::string& topic, const std:
   certificates[it->second].thing = thing;
   certificates[it->second].active = true;
   ownership_.erase(it);  // good for once
-  return Json{{"deviceConfiguration", Json::object()}, {"thingName", thing}}.dump();
+  return Json{{"deviceConfiguration", device_configuration}, {"thingName", thing}}.dump();
 }
 
 }  // namespace sluice::identity::test

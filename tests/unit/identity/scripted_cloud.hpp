@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <string>
@@ -36,10 +37,12 @@ class ScriptedCloud {
   // The script.
   std::map<std::string, std::string> tokens;  // productid: token
   bool reachable = true;                      // HTTPS and MQTT
-  bool reissue = true;                // CVM: another key gets another certificate, the old one is retired
+  bool reissue = true;                        // CVM: another key gets another certificate,
+  bool retires_at_once = false;       // and the former one is retired now, not when the same key asks again
   bool registers_at_contact = false;  // JITP: certificates of our CA
   unsigned drops = 1;                 // first contacts that are dropped before it counts
-  bool in_kind = true;                // fleet: the hook looks at tokens
+  nlohmann::json device_configuration = nlohmann::json::object();  // fleet
+  bool in_kind = true;                                             // fleet: the hook looks at tokens
   std::vector<std::pair<unsigned, std::string>>
       answers;                     // next answers of the CVM, instead of its own: status, body
   std::string retry_after = "";    // header of those
@@ -75,6 +78,7 @@ class ScriptedCloud {
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   std::map<std::string, unsigned> contacts_;      // dropped so far, by certificate id
   std::map<std::string, std::string> ownership_;  // token: certificate id
+  std::set<std::string> retiring_;                // CVM: certificate ids
 };
 
 }  // namespace sluice::identity::test

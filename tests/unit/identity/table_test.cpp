@@ -80,6 +80,7 @@ TEST(IdentityTable, KeepsThePresentCertificateInUseUntilTheNextIsProven) {
     if (!in_use(row.state) || row.event == Event::remove || row.event == Event::trouble) continue;
     EXPECT_TRUE(in_use(row.next)) << to_string(row.state) << " " << to_string(row.event);
     if (row.effect == Effect::swap_lane) EXPECT_EQ(row.event, Event::connected);
+    if (row.effect == Effect::hand_over) EXPECT_EQ(row.event, Event::took_over);
   }
 }
 
@@ -98,6 +99,7 @@ TEST(IdentityTable, NamesItsStatesOnDiskForEver) {
                                 "rotating-promised",
                                 "rotating-issued",
                                 "rotating-proving",
+                                "retiring",
                                 "refused",
                                 "revoked",
                                 "decommissioning",

@@ -104,6 +104,46 @@ TEST(Fleet, RegistersWithTheDevicesToken) {
   EXPECT_EQ(house.cloud.lanes[house.lane("m1")].endpoint, "") << "that of cloud.endpoint";
 }
 
+TEST(Fleet, TakesOverWhereTemporaryCredentialsAreFromTheTemplate) {
+  House house;
+  house.use(Method::fleet);
+  house.cloud.device_configuration = {
+      {"credentialsEndpoint", "c.example"}, {"roleAlias", "stack-device"}, {"product", 7}};
+  house.start();
+  ASSERT_EQ(house.admit("m1", "token-m1")->kind, Kind::granted);
+  ASSERT_TRUE(house.until([&] { return house.up("m1"); }));
+  const auto source = [&] { return house.room->credentials_source("m1"); };
+  EXPECT_EQ(source()->endpoint, "c.example");
+  EXPECT_EQ(source()->role_alias, "stack-device");
+  // A rotation whose answer is lost, and which is found out by connecting.
+  ASSERT_TRUE(house.told([&](Done done) { house.room->rotate("m1", done); }));
+  ASSERT_TRUE(house.until([&] { return house.state("m1") == "rotating-promised"; }));
+  house.cloud.lose_answers = true;
+  const auto before = house.shown("m1")["certificate_id"];
+  ASSERT_TRUE(house.until([&] { return !house.cloud.certificates.at(before).active; }));
+  house.kill();
+  house.cloud.lose_answers = false;
+  house.start();
+  ASSERT_TRUE(house.until([&] { return house.up("m1"); }, 30min)) << house.shown("m1");
+  EXPECT_NE(house.shown("m1")["certificate_id"], before);
+  EXPECT_EQ(source()->endpoint, "c.example");
+  EXPECT_EQ(source()->role_alias, "stack-device");
+}
+
+TEST(Fleet, LeavesADeviceConfigurationThatItDoesNotKnowAlone) {
+  for (const auto& odd : {nlohmann::json("text"), nlohmann::json(nullptr), nlohmann::json::array(),
+                          nlohmann::json{{"roleAlias", 5}, {"credentialsEndpoint", std::string(300, 'x')}}}) {
+    House house;
+    house.use(Method::fleet);
+    house.cloud.device_configuration = odd;
+    house.start();
+    ASSERT_TRUE(house.until([&] { return house.up(""); })) << odd;
+    const auto source = house.room->credentials_source(Identities::gateway());
+    EXPECT_EQ(source->endpoint, "");
+    EXPECT_EQ(source->role_alias, "");
+  }
+}
+
 TEST(Fleet, AHookThatSaysNoRefusesTheToken) {
   House house;
   house.use(Method::fleet);
