@@ -90,12 +90,15 @@ def test_a_device_gets_its_certificate_once(run, aws):
     assert len(aws.certificates()) == 1
 
 
-def test_rotation_leaves_one_certificate(run, aws):
+def test_rotation_leaves_one_certificate_when_the_new_one_has_proven_itself(run, aws):
     aws.add_device("thermo-1", TOKEN)
     api = run("cvm", SLUICE_REISSUE="rotate")
     first = vend(api, "thermo-1", make_csr())[1]["certificateId"]
-    second = vend(api, "thermo-1", make_csr())[1]["certificateId"]
-    assert aws.certificates() == {second: "ACTIVE"} and first != second
+    csr = make_csr()
+    second = vend(api, "thermo-1", csr)[1]["certificateId"]
+    assert aws.certificates() == {first: "ACTIVE", second: "ACTIVE"} and first != second
+    assert vend(api, "thermo-1", csr)[1]["certificateId"] == second
+    assert aws.certificates() == {second: "ACTIVE"}
     assert works(aws, second, "thermo-1")
 
 
