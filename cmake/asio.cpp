@@ -1,4 +1,3 @@
-// The one place where Asio's and Beast's own sources are compiled.
+// The one place where Asio's own sources are compiled; those that need OpenSSL are in asio_ssl.cpp, so that a
+// program without TLS does not load it.
 #include <boost/asio/impl/src.hpp>
-#include <boost/asio/ssl/impl/src.hpp>
-#include <boost/beast/src.hpp>

@@ -11,9 +11,11 @@ find_package(SQLite3 REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
+pkg_check_modules(MODBUS REQUIRED IMPORTED_TARGET libmodbus)
 
 # Asio and Beast are compiled once, here, instead of in every file that includes them.
-add_library(asio STATIC ${CMAKE_SOURCE_DIR}/cmake/asio.cpp)
+add_library(asio STATIC ${CMAKE_SOURCE_DIR}/cmake/asio.cpp ${CMAKE_SOURCE_DIR}/cmake/asio_ssl.cpp
+            ${CMAKE_SOURCE_DIR}/cmake/beast.cpp)
 target_compile_definitions(asio PUBLIC BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED
                            BOOST_ASIO_DISABLE_BOOST_ARRAY BOOST_BEAST_SEPARATE_COMPILATION)
 target_include_directories(asio SYSTEM PUBLIC ${Boost_INCLUDE_DIRS})

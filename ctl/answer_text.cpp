@@ -61,6 +61,19 @@ std::vector<std::string> troubles_in_words(const Json& status) {
   return lines;
 }
 
+std::string identities_in_words(const Json& status) {
+  const auto identity = object_of(status, "identity"), counts = object_of(identity, "counts");
+  std::string text;
+  for (const auto& [state, count] : counts.items()) {
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ",
+                        in_words(count.is_number() ? count.get<std::uint64_t>() : 0), printable(state));
+  }
+  const auto own = text_of(object_of(identity, "gateway"), "state");
+  if (own.empty() && text.empty()) return {};
+  return fmt::format("gateway {}, devices: {}, by {}", own.empty() ? "none" : own,
+                     text.empty() ? "none" : text, text_of(identity, "method"));
+}
+
 std::string status_text(const Json& status) {
   const auto totals = object_of(status, "totals");
   const auto rates = object_of(status, "rates");
@@ -91,6 +104,9 @@ std::string status_text(const Json& status) {
                       number_of(store, "commit_ms_p50"), number_of(store, "commit_ms_p99"));
   text += fmt::format("devices   {} connected, {} known\n", count_of(devices, "connected", "0"),
                       count_of(devices, "known", "0"));
+  if (const auto identities = identities_in_words(status); !identities.empty()) {
+    text += fmt::format("identities {}\n", identities);
+  }
   text += fmt::format("memory    {}\n",
                       bytes_in_words(static_cast<std::uint64_t>(number_of(status, "memory_rss"))));
   return text + listeners_text(array_of(status, "listeners")) + lanes_text(array_of(status, "lanes"));
@@ -153,10 +169,26 @@ std::string ledger_text(const Json& ledger) {
   return text;
 }
 
+// "active, expires in 120 days", "refused: the provisioning service refuses ..."
+std::string identity_in_words(const Json& device, WallTime now) {
+  const auto identity = object_of(device, "identity");
+  auto text = text_of(identity, "state");
+  const auto error = text_of(identity, "error");
+  if (!error.empty()) return (text + ": " + error).substr(0, 100);
+  const auto now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
+  const auto left = number_of(identity, "expires_ms") - static_cast<double>(now_ms);
+  // Those that AWS makes last until 2049: not worth a word.
+  if (number_of(identity, "expires_ms") > 0 && left < 366.0 * 86'400'000)
+    text += left > 0 ? ", expires in " + duration_in_words(left / 1000) : ", EXPIRED";
+  return text;
+}
+
 std::string devices_text(const Json& devices, WallTime now) {
   Table table({{"device"},
                {"product"},
                {"state"},
+               {"identity"},
+               {"certificate"},
                {"thing"},
                {"protocol"},
                {"address"},
@@ -171,6 +203,8 @@ std::string devices_text(const Json& devices, WallTime now) {
                !enabled    ? "disabled"
                : connected ? "connected"
                            : "away",
+               identity_in_words(device, now),
+               text_of(object_of(device, "identity"), "certificate_id").substr(0, 12),
                text_of(device, "thing"), text_of(device, "protocol"), text_of(device, "address"),
                count_of(device, "readings"), count_of(device, "waiting"),
                seen > 0 ? ago_in_words(seen, now) : ""});

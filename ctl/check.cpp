@@ -59,7 +59,7 @@ std::optional<Options> check_config(CheckReport& report, const std::filesystem::
 
 }  // namespace
 
-int run_check(Context& context) {
+CheckReport make_check_report(Context& context) {
   CheckReport report;
   const auto options = check_config(report, context.given.config_file);
   check_clock(report, context.clock);
@@ -74,7 +74,20 @@ int run_check(Context& context) {
     }
   }
   check_daemon(report, context.client);
+  if (options) check_identity(report, *options, context.client, context.clock);
+  return report;
+}
 
+std::string check_text(const CheckReport& report) {
+  std::string text;
+  for (const auto& f : report.findings())
+    text += fmt::format("{:4}  {:12}  {}\n", to_string(f.kind), f.name, printable(f.text));
+  text += report.failed() ? "\nsomething must be done: see the lines that say fail\n" : "\nall is in order\n";
+  return text;
+}
+
+int run_check(Context& context) {
+  const auto report = make_check_report(context);
   if (context.given.json) {
     nlohmann::json rows = nlohmann::json::array();
     for (const auto& f : report.findings()) {
@@ -82,10 +95,7 @@ int run_check(Context& context) {
     }
     print_json({{"passed", !report.failed()}, {"checks", std::move(rows)}});
   } else {
-    for (const auto& f : report.findings())
-      fmt::print("{:4}  {:12}  {}\n", to_string(f.kind), f.name, printable(f.text));
-    fmt::print("\n{}\n",
-               report.failed() ? "something must be done: see the lines that say fail" : "all is in order");
+    fmt::print("{}", check_text(report));
   }
   return report.failed() ? exit_code::failed : exit_code::success;
 }

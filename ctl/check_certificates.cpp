@@ -11,21 +11,15 @@
 #include <memory>
 
 #include "check_report.hpp"
+#include "core/freed.hpp"
 #include "words.hpp"
 
 namespace sluice::ctl {
 namespace {
 
-template <auto fn>
-struct Free {
-  template <typename T>
-  void operator()(T* p) const {
-    fn(p);
-  }
-};
-using File = std::unique_ptr<std::FILE, Free<std::fclose>>;
-using Certificate = std::unique_ptr<X509, Free<X509_free>>;
-using Key = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
+using File = std::unique_ptr<std::FILE, Freed<std::fclose>>;
+using Certificate = std::unique_ptr<X509, Freed<X509_free>>;
+using Key = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
 
 File open(CheckReport& report, const std::filesystem::path& path) {
   File file(std::fopen(path.c_str(), "re"));
@@ -40,7 +34,7 @@ File open(CheckReport& report, const std::filesystem::path& path) {
 // Seconds from the clock's wall time; OpenSSL compares with any time that it is given.
 long long seconds_until(const ASN1_TIME* when, const Clock& clock) {
   const auto now = std::chrono::duration_cast<std::chrono::seconds>(clock.wall().time_since_epoch()).count();
-  const std::unique_ptr<ASN1_TIME, Free<ASN1_TIME_free>> base(ASN1_TIME_set(nullptr, now));
+  const std::unique_ptr<ASN1_TIME, Freed<ASN1_TIME_free>> base(ASN1_TIME_set(nullptr, now));
   int days = 0, seconds = 0;
   ASN1_TIME_diff(&days, &seconds, base.get(), when);
   return days * 86400LL + seconds;

@@ -93,18 +93,19 @@ std::string load(SSL_CTX* context, const TlsFiles& files) {
   return {};
 }
 
-std::string handshake(int fd, const Peer& peer, const CloudOptions& cloud, std::string& done) {
+std::string handshake(int fd, const Peer& peer, const TlsFiles& tls, const std::string& alpn,
+                      std::string& done) {
   const SslContext context(SSL_CTX_new(TLS_client_method()), &SSL_CTX_free);
-  if (auto trouble = load(context.get(), cloud.tls); !trouble.empty()) return trouble;
+  if (auto trouble = load(context.get(), tls); !trouble.empty()) return trouble;
   const std::unique_ptr<SSL, decltype(&SSL_free)> ssl(SSL_new(context.get()), &SSL_free);
   SSL_set_tlsext_host_name(ssl.get(), peer.host.c_str());
   // An address is verified against the certificate's IP entries, a name against its names.
   auto* parameters = SSL_get0_param(ssl.get());
   if (X509_VERIFY_PARAM_set1_ip_asc(parameters, peer.host.c_str()) != 1)
     SSL_set1_host(ssl.get(), peer.host.c_str());
-  if (!cloud.alpn.empty()) {
-    std::string wire(1, static_cast<char>(cloud.alpn.size()));
-    wire += cloud.alpn;
+  if (!alpn.empty()) {
+    std::string wire(1, static_cast<char>(alpn.size()));
+    wire += alpn;
     SSL_set_alpn_protos(ssl.get(), reinterpret_cast<const unsigned char*>(wire.data()),
                         static_cast<unsigned>(wire.size()));
   }
@@ -117,6 +118,8 @@ std::string handshake(int fd, const Peer& peer, const CloudOptions& cloud, std::
     return openssl_words();
   }
   done = fmt::format("{}, {}", SSL_get_version(ssl.get()), SSL_get_cipher_name(ssl.get()));
+  // Without a certificate of ours (the daemon has it sealed) there is nothing to refuse.
+  if (tls.certificate.empty()) return {};
   // TLS 1.3 servers refuse a client's certificate only after the handshake: wait a moment for the alert.
   set_timeout(fd, kVerdict);
   char byte = 0;
@@ -126,19 +129,16 @@ std::string handshake(int fd, const Peer& peer, const CloudOptions& cloud, std::
   return {};
 }
 
-}  // namespace
-
-void check_endpoint(CheckReport& report, const Options& options) {
-  const auto& cloud = options.cloud;
-  if (cloud.endpoint.empty()) return report.fail("dns", "cloud.endpoint is not set");
-  const auto peer = split(cloud.endpoint);
+// Rows `dns` and `tls`, or these names.
+void check_way(CheckReport& report, const std::string& dns, const std::string& tls_row, const Peer& peer,
+               const TlsFiles& tls, const std::string& alpn) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
   if (const int error = ::getaddrinfo(peer.host.c_str(), peer.port.c_str(), &hints, &found); error != 0) {
-    report.fail("dns", fmt::format("{}: {}: check the name, /etc/resolv.conf and the network", peer.host,
-                                   ::gai_strerror(error)));
-    return report.skip("tls", "needs the address");
+    report.fail(dns, fmt::format("{}: {}: check the name, /etc/resolv.conf and the network", peer.host,
+                                 ::gai_strerror(error)));
+    return report.skip(tls_row, "needs the address");
   }
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, &::freeaddrinfo);
   std::string numbers, tcp_trouble;
@@ -156,23 +156,44 @@ void check_endpoint(CheckReport& report, const Options& options) {
       connected = fd;
     }
   }
-  report.pass("dns", fmt::format("{}: {}", peer.host, numbers));
+  report.pass(dns, fmt::format("{}: {}", peer.host, numbers));
   if (connected < 0) {
     return report.fail(
-        "tls", fmt::format("no TCP connection to port {}: {}: is outgoing port {} allowed? With ALPN, "
-                           "port 443 works too",
-                           peer.port, tcp_trouble, peer.port));
+        tls_row, fmt::format("no TCP connection to port {}: {}: is outgoing port {} allowed? With ALPN, "
+                             "port 443 works too",
+                             peer.port, tcp_trouble, peer.port));
   }
   const Socket socket(connected);
   ::fcntl(connected, F_SETFL, 0);
   set_timeout(connected, kHandshake);
   std::string done;
-  const auto trouble = handshake(connected, peer, cloud, done);
+  const auto trouble = handshake(connected, peer, tls, alpn, done);
   if (trouble.empty()) {
-    report.pass("tls", fmt::format("{}:{}: {}", peer.host, peer.port, done));
+    report.pass(tls_row, fmt::format("{}:{}: {}", peer.host, peer.port, done));
   } else {
-    report.fail("tls", fmt::format("{}:{}: {}", peer.host, peer.port, trouble));
+    report.fail(tls_row, fmt::format("{}:{}: {}", peer.host, peer.port, trouble));
   }
+}
+
+}  // namespace
+
+void check_endpoint(CheckReport& report, const Options& options) {
+  const auto& cloud = options.cloud;
+  if (cloud.endpoint.empty()) {
+    for (const auto* name : {"dns", "tls"})
+      report.skip(name, "the provisioning service tells the endpoint: see the lanes of sluicectl status");
+  } else {
+    check_way(report, "dns", "tls", split(cloud.endpoint), cloud.tls, cloud.alpn);
+  }
+  const auto& provisioning = cloud.provisioning;
+  using Method = ProvisioningOptions::Method;
+  if (provisioning.method != Method::cvm && provisioning.method != Method::awslabs) return;
+  auto host = provisioning.url.substr(std::string_view("https://").size());
+  host = host.substr(0, host.find('/'));
+  auto peer = split(host);
+  if (host.ends_with(']') || host.find(':') == std::string::npos) peer.port = "443";
+  check_way(report, "service-dns", "service-tls", peer, {.certificate = {}, .key = {}, .ca = provisioning.ca},
+            {});
 }
 
 }  // namespace sluice::ctl

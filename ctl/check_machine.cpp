@@ -67,6 +67,10 @@ void check_clock(CheckReport& report, const Clock& clock) {
 void check_permissions(CheckReport& report, const Options& options) {
   std::set<std::filesystem::path> secrets;
   secrets.insert(options.cloud.tls.key);
+  const auto& provisioning = options.cloud.provisioning;
+  for (const auto* secret : {&provisioning.token_file, &provisioning.api_key_file, &provisioning.claim.key,
+                             &provisioning.issuer.key})
+    secrets.insert(*secret);
   for (const auto& listener : options.listen) secrets.insert(listener.tls.key);
   for (const auto& device : options.devices) {
     secrets.insert(device.certificate.key);

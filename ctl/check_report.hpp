@@ -11,6 +11,7 @@
 namespace sluice::ctl {
 
 class Client;
+struct Context;
 
 struct Finding {
   enum class Kind { pass, warn, fail, skip };
@@ -44,6 +45,10 @@ class CheckReport {
   std::vector<Finding> findings_;
 };
 
+// All of it, and the words for a person.
+CheckReport make_check_report(Context& context);
+std::string check_text(const CheckReport& report);
+
 // Each looks at one side of the machine and adds its rows.
 void check_clock(CheckReport& report, const Clock& clock);
 void check_endpoint(CheckReport& report, const Options& options);  // check_endpoint.cpp
@@ -52,5 +57,7 @@ void check_certificates(CheckReport& report, const Options& options,
 void check_permissions(CheckReport& report, const Options& options);
 void check_disk(CheckReport& report, const Options& options);
 void check_daemon(CheckReport& report, Client& client);
+void check_identity(CheckReport& report, const Options& options, Client& client,
+                    const Clock& clock);  // check_identity.cpp
 
 }  // namespace sluice::ctl

@@ -34,8 +34,9 @@ Answer unreadable(const Error& error) {
 
 int run_config_check(Context& context) {
   const auto file = context.given.words.empty() ? context.given.config_file.string() : context.given.words[0];
-  const auto loaded = config::load_config(file);
+  auto loaded = config::load_config(file);
   if (loaded.has_error()) return print_error(context, unreadable(loaded.error()));
+  if (loaded->problems.empty()) check_adapters(loaded->options, loaded->problems);
   if (context.given.json) {
     print_json(
         {{"file", file}, {"problems", as_json(loaded->problems)}, {"warnings", as_json(loaded->warnings)}});

@@ -9,6 +9,7 @@
 #include <exception>
 
 #include "commands.hpp"
+#include "core/core_dump.hpp"
 #include "exit_codes.hpp"
 
 namespace po = boost::program_options;
@@ -37,7 +38,7 @@ std::string help() {
          "\n"
          "  --json          print JSON (docs/sluicectl.md has the fields)\n"
          "  --socket PATH   control socket; default $SLUICE_SOCKET or /run/sluice/control.sock\n"
-         "  --config FILE   for check and config; default /etc/sluice/sluice.yaml\n"
+         "  --config FILE   for check, config and support-bundle; default /etc/sluice/sluice.yaml\n"
          "  --plain         top: one line a second (also when the output is no terminal)\n"
          "  --count N       top: end after N seconds\n"
          "\n"
@@ -53,8 +54,8 @@ int usage(const std::string& text) {
 po::options_description described_options() {
   po::options_description options;
   const auto* socket = std::getenv("SLUICE_SOCKET");
-  options.add_options()("help,h", "")("version", "")("json", "")("all", "")("plain", "")(
-      "count", po::value<unsigned>()->default_value(0))(
+  options.add_options()("help,h", "")("version", "")("json", "")("all", "")("again", "")("gateway", "")(
+      "plain", "")("count", po::value<unsigned>()->default_value(0))(
       "socket",
       po::value<std::string>()->default_value(socket == nullptr ? "/run/sluice/control.sock" : socket))(
       "config", po::value<std::string>()->default_value("/etc/sluice/sluice.yaml"))(
@@ -65,7 +66,7 @@ po::options_description described_options() {
 
 // An option that the command does not have is a mistake, not something to ignore.
 std::optional<std::string> foreign_option(const po::variables_map& given, const CommandRow& row) {
-  for (const auto* name : {"all", "plain", "count", "config", "product", "token-file"}) {
+  for (const auto* name : {"all", "again", "gateway", "plain", "count", "config", "product", "token-file"}) {
     if (given.contains(name) && !given[name].defaulted() &&
         std::ranges::find(row.options, name) == row.options.end()) {
       return fmt::format("{} has no option --{}", row.name, name);
@@ -103,6 +104,8 @@ int run(int argc, char** argv) {
   }
   invocation.json = given.contains("json");
   invocation.all = given.contains("all");
+  invocation.again = given.contains("again");
+  invocation.gateway = given.contains("gateway");
   invocation.plain = given.contains("plain");
   invocation.count = given["count"].as<unsigned>();
   invocation.socket = given["socket"].as<std::string>();
@@ -110,6 +113,9 @@ int run(int argc, char** argv) {
   if (given.contains("product")) invocation.product = given["product"].as<std::string>();
   if (given.contains("token-file")) invocation.token_file = given["token-file"].as<std::string>();
 
+  // import and devices hold tokens for a moment.
+  if (const auto forbidden = forbid_core_dumps(); !forbidden)
+    fmt::print(stderr, "sluicectl: {}\n", forbidden.error().text);
   boost::asio::io_context loop;
   const auto clock = make_system_clock(loop);
   Client client(invocation.socket);

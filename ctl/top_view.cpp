@@ -17,7 +17,8 @@ namespace {
 using Json = nlohmann::json;
 using Align = Table::Align;
 
-constexpr std::size_t kSparkline = 60, kMostDevices = 8, kMostLedgerRows = 5, kMostLanes = 5;
+constexpr std::size_t kSparkline = 60, kMostDevices = 8, kMostProducts = 12, kMostLedgerRows = 5,
+                      kMostLanes = 5;
 
 const Json& rows_of(const Json& devices) {
   return devices.is_object() ? array_of(devices, "devices") : devices;
@@ -88,17 +89,19 @@ std::vector<std::string> TopView::troubles() const {
   return lines;
 }
 
+double TopView::rate_of(const Json& device) const {
+  const auto it = device_rates_.find(text_of(device, "id"));
+  return it == device_rates_.end() ? 0.0 : it->second;
+}
+
 std::string TopView::devices_part() const {
+  const auto& devices = rows_of(now_.devices);
+  if (devices.size() > kMostDevices) return products_part(devices);
   std::vector<const Json*> rows;
-  for (const auto& device : rows_of(now_.devices)) rows.push_back(&device);
-  const auto rate_of = [this](const Json& device) {
-    const auto it = device_rates_.find(text_of(device, "id"));
-    return it == device_rates_.end() ? 0.0 : it->second;
-  };
+  for (const auto& device : devices) rows.push_back(&device);
   std::sort(rows.begin(), rows.end(), [&](const Json* a, const Json* b) {
     return std::pair(-rate_of(*a), text_of(*a, "id")) < std::pair(-rate_of(*b), text_of(*b, "id"));
   });
-  if (rows.size() > kMostDevices) rows.resize(kMostDevices);
   Table table({{"device"}, {"product"}, {"state"}, {"rate", Align::right}, {"readings", Align::right}});
   for (const auto* device : rows) {
     table.add({text_of(*device, "id"), text_of(*device, "product"),
@@ -106,6 +109,37 @@ std::string TopView::devices_part() const {
                count_of(*device, "readings")});
   }
   return table.empty() ? "" : "\n" + table.text();
+}
+
+std::string TopView::products_part(const Json& devices) const {
+  struct Sum {
+    std::uint64_t devices = 0, connected = 0;
+    double rate = 0, readings = 0;
+  };
+  std::map<std::pair<std::string, std::string>, Sum> sums;  // product, adapter
+  for (const auto& device : devices) {
+    auto& sum = sums[{text_of(device, "product"), text_of(device, "adapter")}];
+    ++sum.devices;
+    if (device.value("connected", false)) ++sum.connected;
+    sum.rate += rate_of(device);
+    sum.readings += number_of(device, "readings");
+  }
+  Table table({{"product"},
+               {"by"},
+               {"devices", Align::right},
+               {"connected", Align::right},
+               {"rate", Align::right},
+               {"readings", Align::right}});
+  std::size_t more = 0;
+  for (const auto& [name, sum] : sums) {
+    if (more++ >= kMostProducts) continue;
+    table.add({name.first, name.second.empty() ? "itself" : name.second, in_words(sum.devices),
+               in_words(sum.connected), rate_in_words(sum.rate),
+               in_words(static_cast<std::uint64_t>(sum.readings))});
+  }
+  if (table.empty()) return "";
+  return "\n" + table.text() +
+         (more > kMostProducts ? fmt::format("and {} more\n", more - kMostProducts) : "");
 }
 
 std::string TopView::ledger_part() const {
@@ -135,6 +169,9 @@ std::string TopView::screen(int columns) const {
                   printable(text_of(now_.status, "thing", "gateway")), text_of(now_.status, "state"),
                   duration_in_words(number_of(now_.status, "uptime_s")), count_of(devices, "connected", "0"),
                   count_of(devices, "known", "0"), bytes_of(now_.status, "memory_rss"));
+  if (const auto identities = identities_in_words(now_.status); !identities.empty()) {
+    text += fmt::format("identities {}\n", identities);
+  }
   for (const auto& trouble : troubles()) text += fmt::format("! {}\n", trouble);
   text += fmt::format("\n  in {:>9}   accepted  {:>13}\n out {:>9}   delivered {:>13}\n",
                       rate_in_words(rates_.accepted), count_of(totals, "accepted", "0"),

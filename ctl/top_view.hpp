@@ -33,7 +33,9 @@ class TopView {
   struct Rates {
     double accepted = 0, delivered = 0;
   };
-  std::string devices_part() const;
+  double rate_of(const nlohmann::json& device) const;
+  std::string devices_part() const;  // a row for each; for each product when they are many
+  std::string products_part(const nlohmann::json& devices) const;
   std::string ledger_part() const;
 
   Sample now_;

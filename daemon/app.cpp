@@ -6,10 +6,14 @@
 #include <csignal>
 #include <nlohmann/json.hpp>
 
+#include "app_identity.hpp"
 #include "config/config.hpp"
 #include "console/console.hpp"
 #include "console/service_notify.hpp"
+#include "core/workers.hpp"
 #include "device/device.hpp"
+#include "identity/credentials_room.hpp"
+#include "identity/identity.hpp"
 #include "ingest/ingest.hpp"
 #include "uplink/uplink.hpp"
 
@@ -48,6 +52,7 @@ int App::run() {
   if (!start_parts()) return exit_code::listener;
   listen_to_signals();
   second_ = std::make_unique<Timer>(*clock_);
+  asking_again_ = std::make_unique<Timer>(*clock_);
   watchdog_ = std::make_unique<Timer>(*clock_);
   store_moved_ = clock_->now();
   every_second();
@@ -89,16 +94,21 @@ bool App::start_parts() {
   devices_ = std::move(*devices);
   uplink_ =
       uplink::make_uplink(options_, loop_, *clock_, *store_, devices_->commands(), log_.named("uplink"));
+  make_identity();
   console_ = make_console(options_.control, loop_, *clock_, log_.named("console"));
+  console_->bar([this](int process) { return devices_->is_adapter(process); });
   wire();
   add_commands();
   add_device_commands();
+  add_identity_commands();
   if (auto listening = devices_->start(); listening.has_error()) {
     log_.error("{}", listening.error().text);
     return false;
   }
+  start_adapters();
   open_gateway_lane();
   open_lanes();
+  start_identity();
   // Without its control socket the gateway still carries readings: say so and go on.
   if (auto listening = console_->start(); listening.has_error()) {
     log_.error("{}", listening.error().text);
@@ -120,10 +130,12 @@ void App::wire() {
   });
   store_->on_relieved([this] { devices_->relieved(); });
   devices_->on_own_identities_changed([this] { open_lanes(); });
+  wire_identity();
 }
 
 // With the files of the configuration, which are looked at afresh at each connect.
 void App::open_gateway_lane() {
+  if (provisioned()) return;  // identity opens it when there is one
   CloudIdentity identity;
   identity.thing = options_.thing;
   identity.tls.files = options_.cloud.tls;
@@ -150,7 +162,7 @@ void App::listen_to_signals() {
   signals_.async_wait([this](const boost::system::error_code& ec, int number) {
     if (ec) return;
     if (number == SIGHUP) {
-      (void)reload();  // it has logged what was wrong
+      reload([](const result<void>&) {});  // it has logged what was wrong
     } else if (stopping_) {
       log_.warn("stopped at once by a second signal");
       loop_.stop();
@@ -163,25 +175,43 @@ void App::listen_to_signals() {
   });
 }
 
-result<void> App::reload() {
-  const auto refuse = [this](std::string why) -> result<void> {
+void App::reload(std::function<void(result<void>)> done) {
+  const auto refuse = [this, done](std::string why) {
     why = "reload refused, the running configuration stays: " + why;
     log_.error("{}", why);
-    return Error{errc::invalid_argument, std::move(why)};
+    done(Error{errc::invalid_argument, std::move(why)});
   };
   auto loaded = config::load_config(config_file_);
   if (loaded.has_error()) return refuse(loaded.error().text);
   if (!loaded->problems.empty())
     return refuse("\n" + config::format_problems(config_file_.string(), loaded->problems));
+  if (loaded->options.cloud.provisioning.method != options_.cloud.provisioning.method)
+    return refuse("cloud.provisioning.method counts from the next start on: systemctl restart sluiced");
+  plan_adapters(loaded->options, [this, options = loaded->options, refuse, done](
+                                     std::vector<AdapterPlan> plans, const std::string& problems) {
+    if (stopping_) return done(Error{errc::closed, "the daemon is stopping"});
+    if (!problems.empty()) return refuse("\n" + problems);
+    if (auto applied = apply(options, std::move(plans)); !applied) return refuse(applied.error().text);
+    done({});
+  });
+}
+
+result<void> App::apply(const Options& options, std::vector<AdapterPlan> plans) {
   notify_->reloading(clock_->now());
-  auto applied = devices_->reload(loaded->options);
+  auto applied = devices_->reload(options);
   notify_->ready();
-  if (applied.has_error()) return refuse(applied.error().text);
-  options_ = loaded->options;
+  if (applied.has_error()) return applied;
+  options_ = options;
+  ++reloads_;
+  asking_again_->cancel();  // all of them have answered now
+  devices_->run_adapters(std::move(plans));
   ingest_->replace_routes(options_);
   uplink_->reload(options_);
   open_gateway_lane();
   open_lanes();
+  if (identities_) identities_->reload(options_);
+  if (auto again = credentials_->reload(credentials_options(options_)); again.has_error())
+    log_.error("{}", again.error().text);
   log_.info("configuration reloaded from {}", config_file_.string());
   return {};
 }
@@ -192,8 +222,11 @@ void App::stop(int code) {
   code_ = code;
   notify_->stopping();
   second_->cancel();
+  asking_again_->cancel();
   console_->stop();
+  credentials_->stop();
   devices_->shut_down([this] {
+    if (identities_) identities_->stop();
     uplink_->drain_and_stop(kLastDrain, [this] {
       store_->close();
       registry_->close();

@@ -6,11 +6,14 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
+#include "core/adapter_plan.hpp"
+#include "core/backoff.hpp"
 #include "core/clock.hpp"
 #include "core/log.hpp"
 #include "core/options.hpp"
@@ -21,9 +24,15 @@ namespace sluice {
 
 class Console;
 class ServiceNotify;
+class Workers;
 namespace device {
 class Devices;
 }
+namespace identity {
+class Credentials;
+class Identities;
+struct CredentialsSource;
+}  // namespace identity
 namespace ingest {
 class Ingest;
 }
@@ -64,15 +73,30 @@ class App {
   bool start_parts();
   void wire();
   void listen_to_signals();
+  bool provisioned() const {
+    return options_.cloud.provisioning.method != ProvisioningOptions::Method::given;
+  }
   void open_gateway_lane();
   void open_lanes();
   // The configuration file again; what is wrong with it leaves everything as it is.
-  result<void> reload();
+  void reload(std::function<void(result<void>)> done);
+  result<void> apply(const Options& options, std::vector<AdapterPlan> plans);
+  using PlannedAdapters = std::function<void(std::vector<AdapterPlan>, std::string problems)>;
+  void plan_adapters(const Options& options, PlannedAdapters done);  // app_adapters.cpp
+  void start_adapters();                                             // app_adapters.cpp
+  void ask_again(std::vector<AdapterOptions> unheard);               // app_adapters.cpp
   void stop(int code);
   void every_second();
   void ping_watchdog();
   void add_commands();         // app_commands.cpp
   void add_device_commands();  // app_commands.cpp
+  void make_identity();        // app_identity.cpp, all of these
+  void wire_identity();
+  void start_identity();
+  void add_identity_commands();
+  result<identity::CredentialsSource> credentials_source(const std::string& id) const;
+  void provision(const nlohmann::json& args, std::function<void(result<nlohmann::json>)> reply);
+  nlohmann::json devices() const;
   nlohmann::json status() const;
   nlohmann::json queue() const;
   nlohmann::json ledger() const;
@@ -91,11 +115,18 @@ class App {
   std::unique_ptr<ingest::Ingest> ingest_;
   std::unique_ptr<device::Devices> devices_;
   std::unique_ptr<uplink::Uplink> uplink_;
+  std::unique_ptr<identity::Identities>
+      identities_;  // null: certificates are given by hand, or it cannot start
+  std::unique_ptr<identity::Credentials> credentials_;
   std::unique_ptr<Console> console_;
   std::unique_ptr<ServiceNotify> notify_;
-  std::unique_ptr<Timer> second_, watchdog_;
+  std::unique_ptr<Workers> describers_;  // of adapters
+  // Those that did not answer at the start are asked again.
+  Backoff asking_{{.first = 10s, .most = 10min}};
+  std::unique_ptr<Timer> second_, watchdog_, asking_again_;
   std::vector<Trouble> opening_troubles_;
   std::vector<LaneId> lanes_;
+  unsigned reloads_ = 0;
   Rates rates_;
   MonoTime started_{}, store_moved_{};
   Ticket store_seen_ = 0;

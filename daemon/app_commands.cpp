@@ -10,6 +10,8 @@
 #include "config/config.hpp"
 #include "console/console.hpp"
 #include "device/device.hpp"
+#include "identity/credentials_room.hpp"
+#include "identity/identity.hpp"
 #include "ingest/ingest.hpp"
 #include "uplink/uplink.hpp"
 
@@ -79,7 +81,21 @@ Json App::status() const {
           {{"part", fmt::format("lane {}", lane.value("thing", std::string{}))}, {"text", error}});
     }
   }
+  if (identities_) {
+    for (const auto& trouble : identities_->status().value("troubles", Json::array())) {
+      if (troubles.size() >= kMostTroubles) break;
+      troubles.push_back({{"part", fmt::format("identity {}", trouble.value("id", std::string{}))},
+                          {"text", trouble.value("text", std::string{})}});
+    }
+  }
   const Json devices = devices_->status();
+  Json adapters = devices_->adapters();
+  for (const auto& adapter : adapters) {
+    if (const auto text = adapter.value("trouble", std::string{});
+        !text.empty() && troubles.size() < kMostTroubles)
+      troubles.push_back(
+          {{"part", fmt::format("adapter {}", adapter.value("name", std::string{}))}, {"text", text}});
+  }
   return {{"version", SLUICE_VERSION},
           {"thing", options_.thing},
           {"uptime_s", std::chrono::duration_cast<std::chrono::seconds>(clock_->now() - started_).count()},
@@ -96,6 +112,8 @@ Json App::status() const {
           {"lanes", uplink.value("lanes", Json::array())},
           {"uplink", uplink},
           {"devices", devices},
+          {"adapters", std::move(adapters)},
+          {"identity", identities_ ? identities_->status() : Json()},
           {"listeners", devices.value("listeners", Json::array())},
           {"routes", ingest_->status()},
           {"memory_rss", resident_bytes()}};
@@ -147,7 +165,7 @@ Json App::ledger() const {
 
 void App::add_commands() {
   console_->add("status", [this](const Json&, Console::Reply reply) { reply(ok(status())); });
-  console_->add("devices", [this](const Json&, Console::Reply reply) { reply(ok(devices_->devices())); });
+  console_->add("devices", [this](const Json&, Console::Reply reply) { reply(ok(devices())); });
   console_->add("queue", [this](const Json&, Console::Reply reply) { reply(ok(queue())); });
   console_->add("ledger", [this](const Json&, Console::Reply reply) { reply(ok(ledger())); });
   console_->add("version", [](const Json&, Console::Reply reply) {
@@ -157,7 +175,8 @@ void App::add_commands() {
     reply(ok({{"file", config_file_.string()}, {"yaml", config::effective_config_yaml(options_)}}));
   });
   console_->add("reload",
-                [this](const Json&, Console::Reply reply) { answer_empty(std::move(reply))(reload()); });
+                [this](const Json&, Console::Reply reply) { reload(answer_empty(std::move(reply))); });
+  console_->add("adapters", [this](const Json&, Console::Reply reply) { reply(ok(devices_->adapters())); });
   console_->add("dead-letters", [this](const Json& args, Console::Reply reply) {
     const bool with_payload = args.value("payload", false);
     store_->dead_letters(

@@ -1,5 +1,6 @@
 // argv → Options → App → exit code; the last catch.
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <boost/program_options.hpp>
 #include <cstdio>
@@ -8,10 +9,15 @@
 
 #include "app.hpp"
 #include "config/config.hpp"
+#include "core/core_dump.hpp"
 
 namespace po = boost::program_options;
 
 namespace {
+
+// glibc gives every thread an arena of its own, and each stays as large as its largest moment was: with
+// hundreds of TLS handshakes spread over the workers that is a third of all memory. One is left to the loop.
+constexpr int kArenas = 2;
 
 sluice::Level level_of(const std::string& name) {
   if (name == "debug") return sluice::Level::debug;
@@ -44,6 +50,8 @@ int run(int argc, char** argv) {
     fmt::print("{}\n", sluice::version_text());
     return 0;
   }
+  if (const auto forbidden = sluice::forbid_core_dumps(); !forbidden)
+    fmt::print(stderr, "sluiced: {}\n", forbidden.error().text);
   const std::string file = given["config"].as<std::string>();
   auto loaded = sluice::config::load_config(file);
   if (loaded.has_error()) {
@@ -68,6 +76,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  (void)::mallopt(M_ARENA_MAX, kArenas);  // before there are threads
   try {
     return run(argc, argv);
   } catch (const std::exception& e) {

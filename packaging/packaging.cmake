@@ -1,4 +1,4 @@
-# What is installed, and the Debian package of it: cmake --build build/release --target sluiced sluicectl && cpack -B build/package
+# What is installed, and the Debian package of it: cmake --build build/release --target sluiced sluicectl adapters && cpack -B build/package
 # --config build/release/CPackConfig.cmake
 
 include(GNUInstallDirs)
@@ -10,11 +10,16 @@ install(FILES ${CMAKE_SOURCE_DIR}/systemd/sluiced.service DESTINATION lib/system
 install(FILES ${CMAKE_SOURCE_DIR}/systemd/sluice.sysusers DESTINATION lib/sysusers.d RENAME sluice.conf COMPONENT sluice)
 install(FILES ${CMAKE_SOURCE_DIR}/systemd/sluice.tmpfiles DESTINATION lib/tmpfiles.d RENAME sluice.conf COMPONENT sluice)
 install(FILES ${CMAKE_SOURCE_DIR}/config/sluice.yaml ${CMAKE_SOURCE_DIR}/config/full.yaml
+              ${CMAKE_SOURCE_DIR}/config/mqtt-adapters.yaml
+              ${CMAKE_SOURCE_DIR}/systemd/devices.conf ${CMAKE_SOURCE_DIR}/docs/adapter_example.py
         DESTINATION share/doc/sluice/examples COMPONENT sluice)
 install(FILES ${CMAKE_SOURCE_DIR}/README.md ${CMAKE_SOURCE_DIR}/docs/install.md ${CMAKE_SOURCE_DIR}/docs/configure.md
               ${CMAKE_SOURCE_DIR}/docs/config.md ${CMAKE_SOURCE_DIR}/docs/troubleshoot.md
-              ${CMAKE_SOURCE_DIR}/docs/sluicectl.md
+              ${CMAKE_SOURCE_DIR}/docs/sluicectl.md ${CMAKE_SOURCE_DIR}/docs/adapters.md ${CMAKE_SOURCE_DIR}/docs/serial.md
+              ${CMAKE_SOURCE_DIR}/docs/smp.md ${CMAKE_SOURCE_DIR}/docs/modbus.md ${CMAKE_SOURCE_DIR}/docs/mqtt-adapter.md
+              ${CMAKE_SOURCE_DIR}/docs/provision.md ${CMAKE_SOURCE_DIR}/docs/credentials.md
         DESTINATION share/doc/sluice COMPONENT sluice)
+install(FILES ${CMAKE_SOURCE_DIR}/plugins/codec.h DESTINATION include/sluice COMPONENT sluice)
 install(FILES ${CMAKE_SOURCE_DIR}/packaging/debian/copyright DESTINATION share/doc/sluice COMPONENT sluice)
 install(FILES ${CMAKE_SOURCE_DIR}/packaging/debian/lintian-overrides DESTINATION share/lintian/overrides RENAME sluice
         COMPONENT sluice)
@@ -46,6 +51,7 @@ set(CPACK_DEBIAN_COMPRESSION_TYPE xz)
 set(CPACK_DEBIAN_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "init-system-helpers (>= 1.52), systemd | systemd-standalone-sysusers")
+set(CPACK_DEBIAN_PACKAGE_SUGGESTS "libtss2-tcti-device0")  # sealing with a TPM 2.0
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "ca-certificates, chrony | systemd-timesyncd | time-daemon")
 set(CPACK_DEBIAN_PACKAGE_DESCRIPTION
     "edge gateway for AWS IoT

@@ -24,11 +24,16 @@ ROOMS = {
     "daemon/store/": {"store", "core"},
     "daemon/ingest/": {"ingest", "core", "mqtt", "aws"} | STORE_DOORS,
     "daemon/device/": {"device", "core", "mqtt", "aws"} | STORE_DOORS,
+    "daemon/identity/": {"identity", "core", "aws"} | STORE_DOORS,
     "daemon/uplink/": {"uplink", "core", "mqtt", "aws"} | STORE_DOORS,
+    "daemon/identity/": {"identity", "core", "aws"} | STORE_DOORS,
     "daemon/console/": {"console", "core", "mqtt", "aws"},
     "daemon/": None,  # main.cpp and app*: they connect the rooms
     "cloud/": {"cloud", "mqtt", "aws", "core"},
-    "ctl/": {"ctl", "config", "core", "device/token_hash.hpp"},  # the hash is made where the token is
+    "cloud/lambda/": {"cloud", "aws", "core", "device/token_hash.hpp"},  # one form of token hashes everywhere
+    "ctl/": {"ctl", "config", "core", "device/token_hash.hpp",  # the hash is made where the token is
+             "device/adapter_describe.hpp"},  # config check asks the adapters
+    "plugins/": {"plugins", "mqtt", "core"},  # processes of their own: of the daemon only the vocabulary
     "tests/": None,
     "bench/": None,
 }
@@ -39,8 +44,10 @@ OWN = DAEMON_ROOMS | {"mqtt", "aws", "cloud", "ctl", "plugins", "tests", "bench"
 DOORS = [
     ("SQLite", re.compile(r"^sqlite3(ext)?\.h$"), ("daemon/store/", "tests/unit/store/", "tests/support/torture_vfs")),
     ("yaml-cpp", re.compile(r"^yaml-cpp/"), ("daemon/config/",)),
-    ("Beast", re.compile(r"^boost/beast"), ("daemon/device/websocket", "cloud/local/websocket", "cloud/local/http", "cmake/asio.cpp",
-                                            "tests/", "bench/")),
+    ("libmodbus", re.compile(r"^modbus/"), ("plugins/modbus/libmodbus_bus", "tests/support/simulators/modbus/")),
+    ("libcurl", re.compile(r"^curl/"), ("aws/http",)),
+    ("Beast", re.compile(r"^boost/beast"), ("daemon/device/websocket", "daemon/identity/credentials_http", "cloud/local/websocket",
+                                            "cloud/local/http", "cloud/lambda/runtime/", "cmake/beast.cpp", "tests/", "bench/")),
 ]
 
 CLOCKS = [

@@ -88,7 +88,7 @@ class Sink(Mosquitto):
             f"keyfile {certificates.file('server.key')}", "require_certificate true"], name="sink")
 
 
-def gateway(folder, cloud_port, tls, routes=None, quotas_off=True, **store):
+def gateway(folder, cloud_port, tls, routes=None, quotas_off=True, adapters=(), adapters_directory=BUILD / "adapters", **store):
     """A sluiced whose one listener is the bench's; the cloud may be anything that speaks MQTT over mutual TLS."""
     port = free_port()
 
@@ -102,6 +102,8 @@ def gateway(folder, cloud_port, tls, routes=None, quotas_off=True, **store):
     config = gateway_config(Cloud(), [f"mqtt://127.0.0.1:{port}"], routes=routes or [ROUTE],
                             cloud={"quotas": {"enforce": not quotas_off}}, store={"max": "16GiB", **store}, log={"level": "warning"})
     config["devices"]["products"]["sensor"]["limits"] = {"inflight": 2000}
+    if adapters:
+        config.update(adapters=list(adapters), adapters_directory=str(adapters_directory))
     gate = Gateway(folder, config)
     gate.port = port
     return gate

@@ -1,5 +1,6 @@
 #include "cloud/local/admin.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
 
@@ -18,12 +19,19 @@ HttpAnswer say(unsigned status, const json& body) {
 }
 HttpAnswer wrong(unsigned status, std::string text) { return say(status, {{"error", std::move(text)}}); }
 
-std::uint64_t number_in(std::string_view target, std::string_view name, std::uint64_t otherwise) {
-  const auto query = target.substr(std::min(target.find('?'), target.size()));
+// The value of a query's field, as it stands there; empty: not there.
+std::string_view text_in(std::string_view target, std::string_view name) {
+  auto query = target.substr(std::min(target.find('?'), target.size()));
   const auto at = query.find(std::string(name) + "=");
-  if (at == std::string_view::npos) return otherwise;
+  if (at == std::string_view::npos) return {};
+  query.remove_prefix(at + name.size() + 1);
+  return query.substr(0, query.find('&'));
+}
+
+std::uint64_t number_in(std::string_view target, std::string_view name, std::uint64_t otherwise) {
+  const auto text = text_in(target, name);
   std::uint64_t value = otherwise;
-  std::from_chars(query.data() + at + name.size() + 1, query.data() + query.size(), value);
+  std::from_chars(text.data(), text.data() + text.size(), value);
   return value;
 }
 
@@ -51,6 +59,7 @@ HttpAnswer status(const AdminView& view) {
                        {"dropped", context->dropped}});
   }
   return say(200, {{"accepting", !view.faults.outage()},
+                   {"region", view.region},
                    {"sockets", view.connections()},
                    {"connections", stats.connections},
                    {"sessions", stats.sessions},
@@ -63,7 +72,7 @@ HttpAnswer status(const AdminView& view) {
                    {"refused_publishes", view.host.refused_publishes()},
                    {"pubacks_lost", view.host.pubacks_lost()},
                    {"protocol_errors", stats.protocol_errors},
-                   {"registered_things", view.things.size()},
+                   {"registered_things", view.registry.size()},
                    {"things", std::move(things)},
                    {"clients", std::move(clients)},
                    {"faults", view.faults.describe()}});
@@ -133,22 +142,34 @@ HttpAnswer publish(const AdminView& view, std::string_view body) {
 
 }  // namespace
 
-HttpAnswer answer_admin(const AdminView& view, const HttpRequest& request) {
-  const auto path = request.target.substr(0, request.target.find('?'));
+HttpAnswer answer_admin(std::span<const AdminView> views, const HttpRequest& request) {
+  const auto path = request.path();
+  std::span<const AdminView> meant = views;
+  if (const auto name = text_in(request.target, "region"); !name.empty()) {
+    const auto it = std::ranges::find(views, name, &AdminView::region);
+    if (it == views.end()) return wrong(404, "no region " + std::string(name) + " is run here");
+    meant = {&*it, 1};
+  }
+  const AdminView& view = meant.front();
   if (request.method == "GET" && path == "/status") return status(view);
   if (request.method == "GET" && path == "/received") return received(view, request.target);
   if (request.method == "POST" && path == "/publish") return publish(view, request.body);
   if (path == "/fault" || path.starts_with("/fault/")) {
     if (request.method == "GET") return say(200, {{"faults", view.faults.describe()}});
-    if (request.method == "POST") return set_fault(view, request.body);
-    if (request.method == "DELETE") {
-      path == "/fault" ? view.faults.clear() : view.faults.clear(path.substr(7));
-      return say(200, {{"faults", view.faults.describe()}});
+    HttpAnswer answer;
+    for (const auto& each : meant) {
+      if (request.method == "POST") answer = set_fault(each, request.body);
+      if (request.method == "DELETE") {
+        path == "/fault" ? each.faults.clear() : each.faults.clear(path.substr(7));
+        answer = say(200, {{"faults", each.faults.describe()}});
+      }
+      if (answer.status != 200) return answer;
     }
+    if (!answer.body.empty()) return answer;
   }
   return wrong(404,
                "known: GET /status, GET /received?after=&limit=, GET|POST|DELETE /fault, DELETE /fault/KIND, "
-               "POST /publish");
+               "POST /publish; each with ?region= where there are several");
 }
 
 }  // namespace sluice::cloud

@@ -2,6 +2,8 @@
 // docs/local-cloud.md.
 #pragma once
 
+#include <span>
+
 #include "cloud/local/cloud_host.hpp"
 #include "cloud/local/http_server.hpp"
 
@@ -11,12 +13,14 @@ struct AdminView {
   mqtt::Broker& broker;
   CloudHost& host;
   Faults& faults;
-  Things& things;
+  Registry& registry;
   PublishLog& log;
+  std::string region;
   std::function<std::size_t()> connections;  // open sockets
   std::function<double()> rate;              // publishes received in the last whole second
 };
 
-HttpAnswer answer_admin(const AdminView& view, const HttpRequest& request);
+// One view for each region. ?region=R says which one is meant; otherwise the first, and faults are for all.
+HttpAnswer answer_admin(std::span<const AdminView> views, const HttpRequest& request);
 
 }  // namespace sluice::cloud

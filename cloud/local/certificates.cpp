@@ -1,120 +1,19 @@
 #include "cloud/local/certificates.hpp"
 
 #include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/rand.h>
-#include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
 #include <boost/asio/ip/address.hpp>
 #include <ctime>
 #include <memory>
 
+#include "cloud/local/x509_memory.hpp"
+
 namespace sluice::cloud {
+
+using namespace x509;
+
 namespace {
-
-template <auto Free>
-struct Freed {
-  template <typename T>
-  void operator()(T* p) const {
-    Free(p);
-  }
-};
-using KeyPtr = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
-using CertPtr = std::unique_ptr<X509, Freed<X509_free>>;
-using BioPtr = std::unique_ptr<BIO, Freed<BIO_free_all>>;
-using ExtensionPtr = std::unique_ptr<X509_EXTENSION, Freed<X509_EXTENSION_free>>;
-
-constexpr std::time_t kLastSecondOf2049 = 2524607999;
-
-Error failed(const char* what) {
-  char text[200] = "no detail";
-  if (const auto code = ERR_get_error(); code != 0) ERR_error_string_n(code, text, sizeof text);
-  ERR_clear_error();
-  return {errc::tls, std::string(what) + ": " + text};
-}
-
-BioPtr reading(std::string_view pem) {
-  return BioPtr(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-}
-
-std::string written(BIO* bio) {
-  char* data = nullptr;
-  const long size = BIO_get_mem_data(bio, &data);
-  return {data, static_cast<std::size_t>(size)};
-}
-
-CertPtr parse(std::string_view pem) {
-  const auto bio = reading(pem);
-  return CertPtr(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
-}
-
-bool add_extension(X509* certificate, X509* issuer, int nid, const std::string& value) {
-  X509V3_CTX context;
-  X509V3_set_ctx_nodb(&context);
-  X509V3_set_ctx(&context, issuer, certificate, nullptr, nullptr, 0);
-  const ExtensionPtr extension(X509V3_EXT_conf_nid(nullptr, &context, nid, value.c_str()));
-  return extension && X509_add_ext(certificate, extension.get(), -1) == 1;
-}
-
-bool set_random_serial(X509* certificate) {
-  unsigned char bytes[16];
-  if (RAND_bytes(bytes, sizeof bytes) != 1) return false;
-  bytes[0] &= 0x7f;  // positive
-  const std::unique_ptr<BIGNUM, Freed<BN_free>> number(BN_bin2bn(bytes, sizeof bytes, nullptr));
-  return number && BN_to_ASN1_INTEGER(number.get(), X509_get_serialNumber(certificate)) != nullptr;
-}
-
-struct Wanted {
-  std::string common_name, basic_constraints, key_usage, extended_key_usage, alternative_names;
-};
-
-// Self-signed when there is no authority.
-result<KeyAndCertificate> make(const Wanted& wanted, const KeyAndCertificate* authority, WallTime now) {
-  const KeyPtr key(EVP_EC_gen("P-256"));
-  const CertPtr certificate(X509_new());
-  if (!key || !certificate) return failed("cannot make a P-256 key");
-  CertPtr issuer;
-  KeyPtr issuer_key;
-  if (authority != nullptr) {
-    issuer = parse(authority->certificate);
-    issuer_key.reset(PEM_read_bio_PrivateKey(reading(authority->key).get(), nullptr, nullptr, nullptr));
-    if (!issuer || !issuer_key) return failed("cannot read the authority's certificate or key");
-  }
-  X509* cert = certificate.get();
-  X509_NAME* subject = X509_get_subject_name(cert);
-  // X.520 bounds a common name at 64; thing names may be longer.
-  const std::string& name = wanted.common_name.size() <= 64 ? wanted.common_name : "AWS IoT Certificate";
-  const auto* bytes = reinterpret_cast<const unsigned char*>(name.data());
-  std::time_t from = std::chrono::system_clock::to_time_t(
-      std::chrono::time_point_cast<std::chrono::system_clock::duration>(now - std::chrono::hours(1)));
-  std::time_t until = kLastSecondOf2049;
-  X509* const signer = issuer ? issuer.get() : cert;
-  const bool filled = X509_set_version(cert, X509_VERSION_3) == 1 && set_random_serial(cert) &&
-                      ASN1_TIME_set(X509_getm_notBefore(cert), from) != nullptr &&
-                      ASN1_TIME_set(X509_getm_notAfter(cert), until) != nullptr &&
-                      X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, bytes,
-                                                 static_cast<int>(name.size()), -1, 0) == 1 &&
-                      X509_set_issuer_name(cert, X509_get_subject_name(signer)) == 1 &&
-                      X509_set_pubkey(cert, key.get()) == 1 &&
-                      add_extension(cert, signer, NID_basic_constraints, wanted.basic_constraints) &&
-                      add_extension(cert, signer, NID_key_usage, wanted.key_usage) &&
-                      (wanted.extended_key_usage.empty() ||
-                       add_extension(cert, signer, NID_ext_key_usage, wanted.extended_key_usage)) &&
-                      (wanted.alternative_names.empty() ||
-                       add_extension(cert, signer, NID_subject_alt_name, wanted.alternative_names)) &&
-                      add_extension(cert, signer, NID_subject_key_identifier, "hash") &&
-                      add_extension(cert, signer, NID_authority_key_identifier, "keyid") &&
-                      X509_sign(cert, issuer_key ? issuer_key.get() : key.get(), EVP_sha256()) != 0;
-  if (!filled) return failed("cannot make a certificate");
-  const BioPtr pem(BIO_new(BIO_s_mem())), key_pem(BIO_new(BIO_s_mem()));
-  if (PEM_write_bio_X509(pem.get(), cert) != 1 ||
-      PEM_write_bio_PrivateKey(key_pem.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1) {
-    return failed("cannot write a certificate as PEM");
-  }
-  return KeyAndCertificate{written(pem.get()), written(key_pem.get())};
-}
 
 std::string text_of(const ASN1_STRING* value) {
   unsigned char* utf8 = nullptr;
@@ -190,31 +89,17 @@ void add_alternative_names(CertificateFacts& facts, const X509* certificate) {
   if (!ip.empty()) facts.variables.emplace_back(prefix + "IPAddress", std::move(ip));
 }
 
+std::int64_t seconds_of(const ASN1_TIME* time) {
+  std::tm parts{};
+  return ASN1_TIME_to_tm(time, &parts) == 1 ? static_cast<std::int64_t>(timegm(&parts)) : 0;
+}
+
+std::string one_line(const X509_NAME* name) {
+  const BioPtr text(BIO_new(BIO_s_mem()));
+  return X509_NAME_print_ex(text.get(), name, 0, XN_FLAG_RFC2253) >= 0 ? written(text.get()) : std::string();
+}
+
 }  // namespace
-
-result<KeyAndCertificate> make_authority(std::string_view common_name, WallTime now) {
-  return make({std::string(common_name), "critical,CA:TRUE", "critical,keyCertSign,cRLSign", "", ""}, nullptr,
-              now);
-}
-
-result<KeyAndCertificate> make_server_certificate(const KeyAndCertificate& authority,
-                                                  std::span<const std::string> names, WallTime now) {
-  std::string alternatives;
-  for (const auto& name : names) {
-    boost::system::error_code ec;
-    boost::asio::ip::make_address(name, ec);
-    alternatives += (alternatives.empty() ? "" : ",") + std::string(ec ? "DNS:" : "IP:") + name;
-  }
-  return make({names.empty() ? "localhost" : names.front(), "critical,CA:FALSE", "critical,digitalSignature",
-               "serverAuth", alternatives},
-              &authority, now);
-}
-
-result<KeyAndCertificate> make_client_certificate(const KeyAndCertificate& authority,
-                                                  std::string_view common_name, WallTime now) {
-  return make({std::string(common_name), "critical,CA:FALSE", "critical,digitalSignature", "clientAuth", ""},
-              &authority, now);
-}
 
 std::string certificate_id(const X509* certificate) {
   unsigned char digest[EVP_MAX_MD_SIZE];
@@ -223,11 +108,36 @@ std::string certificate_id(const X509* certificate) {
   return hex(digest, size);
 }
 
+bool signed_by(const X509* certificate, std::string_view authority_pem) {
+  const auto authority = parse(authority_pem);
+  if (!authority || certificate == nullptr) return false;
+  // OpenSSL caches encodings in what it verifies, hence not const.
+  const bool good =
+      X509_NAME_cmp(X509_get_issuer_name(certificate), X509_get_subject_name(authority.get())) == 0 &&
+      X509_verify(const_cast<X509*>(certificate), X509_get0_pubkey(authority.get())) == 1;
+  ERR_clear_error();
+  return good;
+}
+
+bool signed_by(std::string_view pem, std::string_view authority_pem) {
+  return signed_by(parse(pem).get(), authority_pem);
+}
+
+std::string to_pem(const X509* certificate) {
+  const BioPtr pem(BIO_new(BIO_s_mem()));
+  return PEM_write_bio_X509(pem.get(), certificate) == 1 ? written(pem.get()) : std::string();
+}
+
 result<CertificateFacts> read_certificate(std::string_view pem) {
   const auto certificate = parse(pem);
   if (!certificate) return failed("not a certificate in PEM form");
   CertificateFacts facts;
   facts.id = certificate_id(certificate.get());
+  facts.not_before = seconds_of(X509_get0_notBefore(certificate.get()));
+  facts.not_after = seconds_of(X509_get0_notAfter(certificate.get()));
+  facts.is_authority = X509_check_ca(certificate.get()) > 0;
+  facts.strong_key = strong_key(X509_get0_pubkey(certificate.get()));
+  facts.subject = one_line(X509_get_subject_name(certificate.get()));
   facts.variables.emplace_back("iot:CertificateId", std::vector{facts.id});
   facts.variables.emplace_back("iot:Certificate.AvailableKeys", std::vector<std::string>{});
   add_name(facts, "iot:Certificate.Subject.", X509_get_subject_name(certificate.get()));

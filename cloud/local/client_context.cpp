@@ -1,23 +1,11 @@
 #include "cloud/local/client_context.hpp"
 
 #include <fmt/format.h>
-#include <openssl/rand.h>
 
 namespace sluice::cloud {
 namespace {
 
 constexpr std::size_t kMostAnswers = 2048;
-
-std::string new_uuid() {
-  unsigned char b[16] = {};
-  RAND_bytes(b, sizeof b);
-  b[6] = static_cast<unsigned char>((b[6] & 0x0f) | 0x40);
-  b[8] = static_cast<unsigned char>((b[8] & 0x3f) | 0x80);
-  std::string text;
-  for (int i = 0; i < 16; ++i)
-    text += fmt::format("{}{:02x}", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", b[i]);
-  return text;
-}
 
 // What iot:ConnectAttributes holds: a session that outlives the connection, a will.
 std::vector<std::string> connect_attributes(const mqtt::Connect& connect) {
@@ -68,7 +56,7 @@ void ClientContext::set_thing_variables() {
   const std::string prefix = "iot:Connection.Thing.";
   const bool insecure = principal_->certificate_id.empty();
   const bool same = thing_ && thing_->name == presence.client_id;
-  const bool attached = insecure || (same && thing_->certificate_id == principal_->certificate_id);
+  const bool attached = insecure || (same && thing_->has(principal_->certificate_id));
   presence.thing_name = attached ? presence.client_id : principal_->thing;
   if (same || insecure) variables_.set(prefix + "IsAttached", {attached ? "true" : "false"});
   if (!attached) return;
@@ -84,8 +72,7 @@ bool ClientContext::may(std::string_view action, std::string_view kind, std::str
   key.reserve(action.size() + name.size() + 1);
   key.append(action).append(1, ' ').append(name);
   if (const auto it = answers_.find(key); it != answers_.end()) return it->second;
-  const std::string arn = fmt::format("arn:aws:iot:{}:{}:{}/{}", scope_.region, scope_.account, kind, name);
-  const bool answer = allowed(principal_->policies, action, arn, variables_);
+  const bool answer = allowed(principal_->policies, action, arn(scope_, kind, name), variables_);
   if (answers_.size() >= kMostAnswers) answers_.clear();
   answers_.emplace(std::move(key), answer);
   return answer;

@@ -11,13 +11,10 @@
 #include "cloud/local/listener.hpp"
 #include "cloud/local/presence.hpp"
 #include "cloud/local/quotas.hpp"
-#include "cloud/local/things.hpp"
+#include "cloud/local/registry/arn.hpp"
+#include "cloud/local/registry/registry.hpp"
 
 namespace sluice::cloud {
-
-struct ArnScope {
-  std::string region, account;
-};
 
 class ClientContext {
  public:
@@ -32,6 +29,7 @@ class ClientContext {
   // action "iot:Publish", kind "topic", name the topic. Answers are remembered until set_identity().
   bool may(std::string_view action, std::string_view kind, std::string_view name);
 
+  const std::shared_ptr<const Thing>& thing() const { return thing_; }
   const Principal& principal() const { return *principal_; }
   // The thing in presence events and in the log: the one that the client is, else the certificate's.
   const std::string& thing_name() const { return presence.thing_name; }

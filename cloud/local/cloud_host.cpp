@@ -5,6 +5,7 @@
 
 #include "aws/limits.hpp"
 #include "cloud/local/aws_rules.hpp"
+#include "mqtt/codec.hpp"
 
 namespace sluice::cloud {
 namespace {
@@ -28,7 +29,20 @@ void CloudHost::attach(mqtt::Broker& broker) { broker_ = &broker; }
 void CloudHost::authenticate(mqtt::Transport& transport, const mqtt::Connect& connect,
                              mqtt::ConnectReply reply) {
   // Listener: every transport is a PeerConnection.
-  reply(judge(static_cast<PeerConnection&>(transport), connect));
+  auto& peer = static_cast<PeerConnection&>(transport);
+  if (waits_for_activation(peer)) return peer.drop("the certificate waits for its activation");
+  reply(judge(peer, connect));
+}
+
+// Just-in-time registration: the first connection registers the certificate, and none is answered before it
+// is active.
+bool CloudHost::waits_for_activation(PeerConnection& peer) {
+  const std::string& id = peer.peer().certificate_id;
+  if (id.empty()) return false;
+  const auto known = parts_.registry.certificate(id);
+  if (known && known->status != "PENDING_ACTIVATION") return false;
+  if (parts_.newcomer) parts_.newcomer(peer.certificate_pem());
+  return true;
 }
 
 mqtt::ConnectVerdict CloudHost::judge(PeerConnection& peer, const mqtt::Connect& connect) {
@@ -47,12 +61,12 @@ mqtt::ConnectVerdict CloudHost::judge(PeerConnection& peer, const mqtt::Connect&
               "CONNECT rate exceeded");
   }
   const PeerFacts& facts = peer.peer();
-  auto principal = facts.certificate_id.empty() ? parts_.things.insecure_principal(connect.client_id)
-                                                : parts_.things.principal(facts.certificate_id);
+  auto principal = facts.certificate_id.empty() ? parts_.registry.insecure_principal(connect.client_id)
+                                                : parts_.registry.principal(facts.certificate_id);
   if (!principal || !principal->active()) return no(Reason::not_authorized, "the certificate is not active");
   auto context = std::make_shared<ClientContext>(parts_.scope, parts_.quotas, facts, connect);
   context->connection = peer.self();
-  context->set_identity(std::move(principal), parts_.things.thing(connect.client_id));
+  context->set_identity(std::move(principal), parts_.registry.thing(connect.client_id));
   const bool may_come = context->may("iot:Connect", "client", connect.client_id) &&
                         (!connect.will || will_allowed(*context, *connect.will));
   if (!may_come) {
@@ -178,8 +192,19 @@ mqtt::PublishVerdict CloudHost::on_publish(mqtt::Client& client, const mqtt::Pub
       (publish.retain && !context->may("iot:RetainPublish", "topic", publish.topic))) {
     return refuse(*context, publish, Reason::not_authorized, "no policy allows it");
   }
-  record(*context, publish, from_will);
-  verdict.deliver = !rule_topic(publish.topic);
+  auto request = parts_.requests && !from_will ? parts_.requests(publish.topic) : Request();
+  verdict.deliver = !request && !rule_topic(publish.topic);
+  if (request) {
+    // Not in the log: requests carry tokens. Beyond the bound there is no answer, as when AWS is too busy.
+    ++context->received;
+    if (asked_.size() < kMostEvents) {
+      asked_.push_back(
+          {contexts_.find(client.client_id)->second, std::move(request), std::string(publish.payload)});
+    }
+    settle_later();
+  } else {
+    record(*context, publish, from_will);
+  }
   if (!from_will && publish.qos > 0) {
     verdict.ticket = gate_.join(parts_.faults.puback_delay());
     if (parts_.faults.lose_puback()) {
@@ -208,7 +233,8 @@ void CloudHost::record(ClientContext& context, const mqtt::Publish& publish, boo
     counts.bytes += publish.payload.size();
     counts.last = parts_.clock.wall();
   }
-  parts_.log.add({context.presence.client_id, context.thing_name(), context.mqtt5, from_will, &publish});
+  parts_.log.add({context.presence.client_id, context.thing_name(), context.mqtt5, from_will, &publish,
+                  parts_.log_region});
   settle_later();
 }
 
@@ -288,6 +314,7 @@ void CloudHost::settle() {
     publish.qos = 1;
     if (!event.topic.empty()) broker_->publish(publish);
   }
+  for (const auto& asked : std::exchange(asked_, {})) answer(asked);
   for (const auto& message : std::exchange(lost_, {})) {
     mqtt::Publish publish;
     publish.topic = message.topic;
@@ -298,16 +325,45 @@ void CloudHost::settle() {
   }
 }
 
+void CloudHost::answer(const Asked& asked) {
+  auto reply = asked.request(*asked.client, asked.payload);
+  if (!reply) return;
+  if (reply->delay <= Duration::zero()) return deliver(*asked.client, *reply);
+  const auto delay = reply->delay;
+  parts_.clock.call_after(
+      delay, [this, alive = std::weak_ptr(alive_), client = asked.client, late = std::move(*reply)] {
+        if (!alive.expired()) deliver(*client, late);
+      });
+}
+
+// Straight to the connection, subscribed or not, with QoS 0: the engine's packet identifiers are its own.
+void CloudHost::deliver(ClientContext& client, const Reply& reply) {
+  const auto peer = client.connection.lock();
+  if (!peer || !client.online) return;
+  if (!client.may("iot:Receive", "topic", reply.topic)) {
+    parts_.words.info("{} may not receive {}", client.presence.client_id, reply.topic);
+    return;
+  }
+  mqtt::Publish publish;
+  publish.topic = reply.topic;
+  publish.payload = reply.payload;
+  mqtt::encode(publish, client.mqtt5 ? mqtt::Version::v5 : mqtt::Version::v311, peer->out);
+  ++client.sent;
+  peer->wake();
+}
+
 void CloudHost::recheck_identities() {
-  if (auto done = parts_.things.refresh(); !done) parts_.words.error("{}", done.error().text);
+  parts_.registry.drop_expired(
+      std::chrono::duration_cast<std::chrono::seconds>(parts_.clock.wall().time_since_epoch()).count());
+  if (auto done = parts_.registry.refresh(); !done) parts_.words.error("{}", done.error().text);
   std::vector<std::string> closed;
   for (const auto& [client_id, context] : contexts_) {
     if (!context->online || context->peer.certificate_id.empty()) continue;
-    auto principal = parts_.things.principal(context->peer.certificate_id);
+    auto principal = parts_.registry.principal(context->peer.certificate_id);
     if (!principal || !principal->active()) {
       closed.push_back(client_id);
     } else if (principal.get() != &context->principal()) {
-      context->set_identity(std::move(principal), parts_.things.thing(client_id));
+      context->set_identity(std::move(principal), parts_.registry.thing(client_id));
     }
   }
   for (const auto& client_id : closed) {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -17,23 +18,34 @@
 #include "cloud/local/presence.hpp"
 #include "cloud/local/publish_log.hpp"
 #include "cloud/local/quotas.hpp"
-#include "cloud/local/things.hpp"
+#include "cloud/local/registry/registry.hpp"
 #include "core/log.hpp"
 
 namespace sluice::cloud {
 
 class CloudHost final : public mqtt::Host {
  public:
+  struct Reply {
+    std::string topic, payload;
+    Duration delay = {};
+  };
+  using Request = std::function<std::optional<Reply>(ClientContext& client, std::string_view payload)>;
   struct Parts {
     Clock& clock;
-    Things& things;
+    Registry& registry;
     Faults& faults;
     PublishLog& log;
     QuotaOptions quotas;
     ArnScope scope;
     Log words;
+    std::string log_region;  // in the publish log; empty: there is one region
     // Runs a function once, after the current turn of the loop.
     std::function<void(std::function<void()>)> later;
+    // A certificate that may register itself has come for the first time. May be empty.
+    std::function<void(const std::string& certificate_pem)> newcomer = {};
+    // Topics of AWS's own that are answered to the client alone (fleet provisioning). Empty: not such a
+    // topic; the request is run after this turn of the loop. May be empty.
+    std::function<Request(std::string_view topic)> requests = {};
   };
   struct ThingCounts {
     std::uint64_t received = 0, bytes = 0;
@@ -71,6 +83,7 @@ class CloudHost final : public mqtt::Host {
   std::uint64_t pubacks_lost() const { return pubacks_lost_; }
 
  private:
+  bool waits_for_activation(PeerConnection& peer);
   mqtt::ConnectVerdict judge(PeerConnection& peer, const mqtt::Connect& connect);
   bool will_allowed(ClientContext& context, const mqtt::Will& will);
   mqtt::PublishVerdict refuse(ClientContext& context, const mqtt::Publish& publish, mqtt::Reason reason,
@@ -96,6 +109,14 @@ class CloudHost final : public mqtt::Host {
     std::vector<std::string> filters;
   };
 
+  struct Asked {
+    std::shared_ptr<ClientContext> client;
+    Request request;
+    std::string payload;
+  };
+  void answer(const Asked& asked);
+  void deliver(ClientContext& client, const Reply& reply);
+
   Parts parts_;
   mqtt::Broker* broker_ = nullptr;
   Presence presence_;
@@ -106,6 +127,8 @@ class CloudHost final : public mqtt::Host {
   std::vector<PresenceEvent> events_;
   std::vector<SubscriptionChange> subscriptions_;
   std::vector<Message> lost_;  // taken, not acknowledged (fault lose-puback), still to be delivered
+  std::vector<Asked> asked_;
+  std::shared_ptr<int> alive_ = std::make_shared<int>();  // late replies may come after we have gone
   bool settling_ = false;
   std::uint64_t dropped_by_quota_ = 0, refused_publishes_ = 0, pubacks_lost_ = 0, metered_units_ = 0;
 };

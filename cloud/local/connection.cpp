@@ -5,6 +5,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
+#include <deque>
 #include <type_traits>
 #include <utility>
 
@@ -35,7 +36,8 @@ class StreamConnection final : public Accepted,
         bytes_(around.quotas.bytes_per_second, around.quotas.bytes_per_second),
         deadline_(around.clock),
         read_pause_(around.clock),
-        write_pause_(around.clock) {
+        write_pause_(around.clock),
+        late_pause_(around.clock) {
     error_code ec;
     const auto remote = socket().remote_endpoint(ec);
     peer_.address = ec ? "unknown" : remote.address().to_string();
@@ -44,10 +46,18 @@ class StreamConnection final : public Accepted,
 
   const PeerFacts& peer() const override { return peer_; }
   std::weak_ptr<PeerConnection> self() override { return this->weak_from_this(); }
+  std::string certificate_pem() const override {
+    if constexpr (kTls) {
+      // native_handle() is not const, asking for the certificate is.
+      const X509* certificate = SSL_get0_peer_certificate(const_cast<Stream&>(stream_).native_handle());
+      return certificate != nullptr ? to_pem(certificate) : std::string();
+    }
+    return {};
+  }
 
   void start() override {
     if constexpr (kTls) {
-      const auto slow = around_.faults.tls_delay();
+      const auto slow = around_.faults.tls_delay() + around_.latency;
       deadline_.start(kHandshakeDeadline + slow, [this] { end("TLS handshake deadline"); });
       if (slow > Duration::zero()) return read_pause_.start(slow, [this] { handshake(); });
       handshake();
@@ -72,10 +82,13 @@ class StreamConnection final : public Accepted,
     if (std::exchange(flush_posted_, true)) return;
     asio::post(around_.loop, [self = this->shared_from_this()] {
       self->flush_posted_ = false;
+      if (self->around_.latency > Duration::zero()) return self->flush_late();
       self->flush();
     });
   }
-  std::size_t unsent() const override { return out.size() + (writing_ ? sending_.size() : 0); }
+  std::size_t unsent() const override {
+    return out.size() + late_bytes_ + due_.size() + (writing_ ? sending_.size() : 0);
+  }
 
   void close() override {
     engine_ = nullptr;
@@ -159,15 +172,37 @@ class StreamConnection final : public Accepted,
     read_pause_.start(wait, [this] { read(); });
   }
 
+  // A far region: what is written now leaves later, in order.
+  void flush_late() {
+    if (finished_) return;
+    late_bytes_ += out.size();
+    late_.push_back({around_.clock.now() + around_.latency, std::move(out)});
+    out.clear();
+    if (!late_pause_.pending()) await_late();
+  }
+
+  void await_late() {
+    late_pause_.start(std::max(late_.front().due - around_.clock.now(), Duration::zero()), [this] {
+      while (!late_.empty() && late_.front().due <= around_.clock.now()) {
+        late_bytes_ -= late_.front().bytes.size();
+        due_ += late_.front().bytes;
+        late_.pop_front();
+      }
+      flush();
+      if (!late_.empty() && !finished_) await_late();
+    });
+  }
+
   void flush() {
     if (finished_ || writing_ || write_pause_.pending() || around_.faults.half_open()) return;
-    if (out.empty()) {
-      if (closing_) farewell();
+    if (due_.empty() && around_.latency == Duration::zero()) std::swap(out, due_);
+    if (due_.empty()) {
+      if (closing_ && late_.empty()) farewell();
       return;
     }
     writing_ = true;
     sending_.clear();
-    std::swap(out, sending_);
+    std::swap(due_, sending_);
     asio::async_write(stream_, asio::buffer(sending_),
                       [self = this->shared_from_this()](error_code ec, std::size_t) { self->written(ec); });
   }
@@ -239,6 +274,7 @@ class StreamConnection final : public Accepted,
     deadline_.cancel();
     read_pause_.cancel();
     write_pause_.cancel();
+    late_pause_.cancel();
     error_code ignored;
     socket().close(ignored);
     // The engine or a timer may still be using this object further up the stack.
@@ -255,12 +291,18 @@ class StreamConnection final : public Accepted,
   mqtt::Connection* engine_ = nullptr;
   std::array<char, 16 * 1024> buffer_;
   std::size_t held_ = 0;  // bytes in buffer_ that wait for the end of half-open
-  std::string sending_;
+  struct Late {
+    MonoTime due;
+    std::string bytes;
+  };
+  std::deque<Late> late_;
+  std::size_t late_bytes_ = 0;
+  std::string due_, sending_;
   Bucket bytes_;
   Duration owed_{};
   bool reading_ = false, writing_ = false, flush_posted_ = false, closing_ = false, said_farewell_ = false,
        goodbye_left_ = false, finished_ = false;
-  Timer deadline_, read_pause_, write_pause_;
+  Timer deadline_, read_pause_, write_pause_, late_pause_;
 };
 
 }  // namespace

@@ -13,6 +13,23 @@ using nlohmann::json;
 constexpr std::string_view kKinds[] = {"outage",      "half-open", "throttle", "delay-puback",
                                        "lose-puback", "close-on",  "slow-tls", "refuse-connect"};
 
+// SERVICE-EFFECT: each service may have each of these.
+constexpr std::string_view kServices[] = {"control", "cvm", "credentials", "fleet"};
+constexpr std::string_view kEffects[] = {"outage", "throttle", "slow", "error", "lose-answer"};
+
+std::string_view effect_of(std::string_view kind) {
+  for (const auto service : kServices) {
+    if (kind.size() > service.size() && kind.starts_with(service) && kind[service.size()] == '-')
+      return kind.substr(service.size() + 1);
+  }
+  return {};
+}
+
+bool known_kind(std::string_view kind) {
+  return std::ranges::find(kKinds, kind) != std::end(kKinds) ||
+         std::ranges::find(kEffects, effect_of(kind)) != std::end(kEffects);
+}
+
 result<std::optional<double>> number(const json& wish, const char* name, double least, double most) {
   const auto it = wish.find(name);
   if (it == wish.end()) return std::optional<double>{};
@@ -38,16 +55,18 @@ result<void> Faults::read(std::string_view kind, const json& wish, Fault& fault)
   const auto ms = number(wish, "ms", 0, 600'000), rate = number(wish, "rate", 0.001, 1e9),
              probability = number(wish, "probability", 0, 1), next = number(wish, "next", 1, 1e9),
              larger = number(wish, "payload_larger_than", 0, 1e9),
-             reason = number(wish, "reason", 0x80, 0xff);
-  for (const auto* value : {&ms, &rate, &probability, &next, &larger, &reason}) {
+             reason = number(wish, "reason", 0x80, 0xff), status = number(wish, "status", 400, 599);
+  for (const auto* value : {&ms, &rate, &probability, &next, &larger, &reason, &status}) {
     if (!*value) return value->error();
   }
-  if ((kind == "delay-puback" || kind == "slow-tls") && !*ms)
+  if ((kind == "delay-puback" || kind == "slow-tls" || effect_of(kind) == "slow") && !*ms)
     return Error{errc::invalid_argument, "\"ms\" is missing"};
   if (kind == "throttle" && !*rate)
     return Error{errc::invalid_argument, "\"rate\" is missing (publishes per second)"};
   fault.delay = milliseconds(ms->value_or(0));
   fault.rate = rate->value_or(0);
+  if (*rate) fault.bucket.emplace(**rate, std::max(1.0, **rate));
+  fault.status = static_cast<unsigned>(status->value_or(500));
   fault.probability = probability->value_or(1);
   if (*next) fault.count = static_cast<std::uint64_t>(**next);
   if (*larger) fault.larger_than = static_cast<std::size_t>(**larger);
@@ -71,10 +90,12 @@ result<void> Faults::read(std::string_view kind, const json& wish, Fault& fault)
 
 result<void> Faults::set(const json& wish) {
   const std::string kind = wish.is_object() ? text(wish, "kind") : std::string();
-  if (std::ranges::find(kKinds, kind) == std::end(kKinds)) {
+  if (!known_kind(kind)) {
     std::string known;
-    for (const auto k : kKinds) known += (known.empty() ? "" : ", ") + std::string(k);
-    return Error{errc::invalid_argument, "unknown fault \"" + kind + "\"; known: " + known + ", disconnect"};
+    for (const auto k : kKinds) known += std::string(k) + ", ";
+    return Error{errc::invalid_argument, "unknown fault \"" + kind + "\"; known: " + known +
+                                             "disconnect, and {control,cvm,credentials,fleet}-"
+                                             "{outage,throttle,slow,error,lose-answer}"};
   }
   Fault fault;
   if (auto done = read(kind, wish, fault); !done) return done;
@@ -168,6 +189,33 @@ std::optional<Faults::Closing> Faults::close_on(std::string_view topic, std::str
     return std::nullopt;
   const Closing closing{fault.reason, fault.abrupt};
   return strikes("close-on", fault) ? std::optional(closing) : std::nullopt;
+}
+
+bool Faults::service_outage(std::string_view service) const {
+  return !faults_.empty() && find(std::string(service) + "-outage") != nullptr;
+}
+
+std::optional<Faults::Fault> Faults::strike(std::string_view service, std::string_view effect) {
+  const auto it = faults_.find(std::string(service) + "-" + std::string(effect));
+  if (it == faults_.end()) return std::nullopt;
+  Fault& fault = it->second;
+  if (fault.bucket && fault.bucket->take(1, clock_.now())) return std::nullopt;  // within the rate
+  Fault copy = fault;
+  return strikes(it->first, fault) ? std::optional(std::move(copy)) : std::nullopt;
+}
+
+Faults::ServiceTrouble Faults::trouble(std::string_view service) {
+  ServiceTrouble trouble;
+  if (faults_.empty()) return trouble;
+  if (const auto slow = strike(service, "slow")) trouble.delay = slow->delay;
+  trouble.throttled = strike(service, "throttle").has_value();
+  if (trouble.throttled) return trouble;
+  if (const auto error = strike(service, "error")) {
+    trouble.status = error->status;
+    return trouble;
+  }
+  trouble.lost = strike(service, "lose-answer").has_value();
+  return trouble;
 }
 
 void Faults::expire() {

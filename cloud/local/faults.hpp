@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "cloud/local/quotas.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "mqtt/packet.hpp"
@@ -50,6 +51,16 @@ class Faults {
   };
   std::optional<Closing> close_on(std::string_view topic, std::string_view payload);
 
+  // Of the services beside MQTT: "control", "cvm", "credentials", "fleet".
+  bool service_outage(std::string_view service) const;
+  struct ServiceTrouble {
+    Duration delay{};
+    unsigned status = 0;     // answer this instead of asking the handler
+    bool throttled = false;  // so many requests are too many
+    bool lost = false;       // the handler runs, its answer does not arrive
+  };
+  ServiceTrouble trouble(std::string_view service);
+
  private:
   struct Fault {
     std::optional<MonoTime> until;
@@ -61,10 +72,14 @@ class Faults {
     mqtt::Reason reason = mqtt::Reason::unspecified_error;
     std::string client, topic, containing;
     std::optional<std::size_t> larger_than;
+    unsigned status = 500;
+    std::optional<Bucket> bucket;  // of a service's throttle with a rate
   };
 
   const Fault* find(std::string_view kind) const;
   bool strikes(std::string_view kind, Fault& fault);
+  // The same for a service's effect, if it is in force.
+  std::optional<Fault> strike(std::string_view service, std::string_view effect);
   static result<void> read(std::string_view kind, const nlohmann::json& wish, Fault& fault);
   void expire();
   void arm();

@@ -1,6 +1,7 @@
 #include "cloud/local/files.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -37,6 +38,26 @@ result<void> write_new_file(const std::filesystem::path& path, std::string_view 
   ::close(fd);
   if (!whole) return Error{errc::io, path.string() + ": " + std::strerror(saved)};
   return {};
+}
+
+result<void> write_file(const std::filesystem::path& path, std::string_view text, unsigned mode) {
+  auto draft = path;
+  draft += ".tmp";
+  std::error_code ec;
+  std::filesystem::remove(draft, ec);
+  if (auto done = write_new_file(draft, text, mode); !done) return done;
+  std::filesystem::rename(draft, path, ec);
+  if (ec) return Error{errc::io, path.string() + ": " + ec.message()};
+  return {};
+}
+
+std::string stamp_of(const std::filesystem::path& path) {
+  struct stat st{};
+  if (::stat(path.c_str(), &st) != 0) return {};
+  // The inode: a file that was replaced within one tick of the file system's clock is another one.
+  return path.filename().string() + " " + std::to_string(st.st_mtim.tv_sec) + "." +
+         std::to_string(st.st_mtim.tv_nsec) + " " + std::to_string(st.st_size) + " " +
+         std::to_string(st.st_ino) + "\n";
 }
 
 }  // namespace sluice::cloud

@@ -1,117 +1,96 @@
 #include "cloud/local/http_server.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/http.hpp>
-#include <utility>
+
+#include "cloud/local/http_session.hpp"
 
 namespace sluice::cloud {
 namespace {
 
 namespace asio = boost::asio;
-namespace beast = boost::beast;
-namespace http = beast::http;
 using asio::ip::tcp;
+using boost::system::error_code;
 
-constexpr std::uint64_t kMostBody = 1024ULL * 1024;
-constexpr std::size_t kMostSessions = 64;
-constexpr auto kIdle = std::chrono::seconds(30);
-
-using Handler = std::function<HttpAnswer(const HttpRequest&)>;
-
-// Ends with the server: the handler is reached through a weak pointer.
-class AdminSession : public std::enable_shared_from_this<AdminSession> {
+class SocketServer final : public HttpServer {
  public:
-  AdminSession(tcp::socket socket, std::weak_ptr<Handler> handler)
-      : stream_(std::move(socket)), handler_(std::move(handler)) {}
+  SocketServer(const HttpOptions& options, HttpSession::Handler handler)
+      : options_(options),
+        acceptor_(options.loop),
+        retry_(options.clock),
+        handler_(std::make_shared<HttpSession::Handler>(std::move(handler))) {}
+  ~SocketServer() override { close(); }
 
-  void read() {
-    parser_.emplace();
-    parser_->body_limit(kMostBody);
-    stream_.expires_after(kIdle);
-    http::async_read(stream_, buffer_, *parser_,
-                     [self = shared_from_this()](beast::error_code ec, std::size_t) {
-                       if (!ec) self->answer();
-                     });
+  std::uint16_t port() const override { return port_; }
+
+  void close() override {
+    error_code ignored;
+    acceptor_.close(ignored);
+    retry_.cancel();
+    for (const auto& weak : std::exchange(sessions_, {})) {
+      if (const auto session = weak.lock()) session->reset();
+    }
   }
 
- private:
-  void answer() {
-    const auto handler = handler_.lock();
-    if (!handler) return;
-    const auto& request = parser_->get();
-    const std::string method(request.method_string()), target(request.target());
-    HttpAnswer answer = (*handler)({method, target, request.body()});
-    response_ = {static_cast<http::status>(answer.status), request.version()};
-    response_.set(http::field::content_type, "application/json");
-    response_.set(http::field::server, "sluice-local-cloud");
-    response_.keep_alive(request.keep_alive());
-    response_.body() = std::move(answer.body);
-    response_.prepare_payload();
-    http::async_write(stream_, response_, [self = shared_from_this()](beast::error_code ec, std::size_t) {
-      if (!ec && self->response_.keep_alive()) return self->read();
-      self->stream_.socket().shutdown(tcp::socket::shutdown_send, ec);
-    });
-  }
-
-  beast::tcp_stream stream_;
-  beast::flat_buffer buffer_;
-  std::optional<http::request_parser<http::string_body>> parser_;
-  http::response<http::string_body> response_;
-  std::weak_ptr<Handler> handler_;
-};
-
-class LoopbackServer final : public HttpServer {
- public:
-  LoopbackServer(tcp::acceptor acceptor, Handler handler)
-      : acceptor_(std::move(acceptor)), handler_(std::make_shared<Handler>(std::move(handler))) {
+  result<void> open() override {
+    error_code ec;
+    const auto& where = options_.where;
+    const tcp::endpoint endpoint(asio::ip::make_address(where.address), port_ != 0 ? port_ : where.port);
+    acceptor_.open(endpoint.protocol(), ec);
+    if (!ec) acceptor_.set_option(tcp::acceptor::reuse_address(true), ec);
+    if (!ec) acceptor_.bind(endpoint, ec);
+    if (!ec) acceptor_.listen(1024, ec);
+    if (ec) {
+      close();
+      return Error{errc::io, "cannot listen on " + where.address + ":" + std::to_string(endpoint.port()) +
+                                 ": " + ec.message()};
+    }
+    port_ = acceptor_.local_endpoint(ec).port();
     accept();
-  }
-  std::uint16_t port() const override {
-    beast::error_code ignored;
-    return acceptor_.local_endpoint(ignored).port();
+    return {};
   }
 
  private:
   void accept() {
-    acceptor_.async_accept([this, alive = std::weak_ptr(handler_)](beast::error_code ec, tcp::socket socket) {
-      // Only the owner's death closes the acceptor.
-      if (alive.expired() || ec == asio::error::operation_aborted) return;
+    acceptor_.async_accept([this, alive = std::weak_ptr(handler_)](error_code ec, tcp::socket socket) {
+      // Only the owner's death or close() end the acceptor.
+      if (alive.expired() || ec == asio::error::operation_aborted || !acceptor_.is_open()) return;
+      if (ec)
+        return retry_.start(std::chrono::milliseconds(100), [this] { accept(); });  // no descriptors left
       std::erase_if(sessions_, [](const auto& session) { return session.expired(); });
-      if (!ec && sessions_.size() < kMostSessions) {
-        auto session = std::make_shared<AdminSession>(std::move(socket), handler_);
+      if (sessions_.size() < options_.most_sessions) {
+        const auto session = make_http_session(std::move(socket), options_, handler_);
         sessions_.push_back(session);
-        session->read();
+        session->start();
       }
       accept();
     });
   }
 
+  const HttpOptions options_;
   tcp::acceptor acceptor_;
-  std::shared_ptr<Handler> handler_;
-  std::vector<std::weak_ptr<AdminSession>> sessions_;
+  Timer retry_;
+  std::uint16_t port_ = 0;
+  std::shared_ptr<HttpSession::Handler> handler_;
+  std::vector<std::weak_ptr<HttpSession>> sessions_;
 };
 
 }  // namespace
 
-result<std::unique_ptr<HttpServer>> make_http_server(asio::io_context& loop, const HostPort& where,
-                                                     Handler handler) {
-  if (!where.loopback) {
-    return Error{errc::denied, "the admin port listens on loopback only, not on " + where.address};
+std::string_view HttpRequest::header(std::string_view name) const {
+  for (const auto& [known, value] : headers) {
+    if (known == name) return value;
   }
-  beast::error_code ec;
-  const tcp::endpoint endpoint(asio::ip::make_address(where.address), where.port);
-  tcp::acceptor acceptor(loop);
-  acceptor.open(endpoint.protocol(), ec);
-  if (!ec) acceptor.set_option(tcp::acceptor::reuse_address(true), ec);
-  if (!ec) acceptor.bind(endpoint, ec);
-  if (!ec) acceptor.listen(64, ec);
-  if (ec) {
-    return Error{errc::io, "cannot listen on " + where.address + ":" + std::to_string(where.port) + ": " +
-                               ec.message()};
+  return {};
+}
+
+result<std::unique_ptr<HttpServer>> make_http_server(const HttpOptions& options,
+                                                     std::function<HttpAnswer(const HttpRequest&)> handler) {
+  if (!options.tls && !options.where.loopback) {
+    return Error{errc::denied, "the admin port listens on loopback only, not on " + options.where.address};
   }
-  return std::unique_ptr<HttpServer>(new LoopbackServer(std::move(acceptor), std::move(handler)));
+  auto server = std::make_unique<SocketServer>(options, std::move(handler));
+  if (auto done = server->open(); !done) return done.error();
+  return std::unique_ptr<HttpServer>(std::move(server));
 }
 
 }  // namespace sluice::cloud

@@ -36,6 +36,8 @@ class PeerConnection : public mqtt::Transport {
  public:
   virtual const PeerFacts& peer() const = 0;
   virtual std::weak_ptr<PeerConnection> self() = 0;
+  // The client's certificate; empty: the plain listener.
+  virtual std::string certificate_pem() const = 0;
   // Resets the connection without a word, after the current turn of the loop.
   virtual void drop(std::string why) = 0;
   // The next read waits at least this long.
@@ -56,6 +58,7 @@ class Listener {
     std::size_t maximum_unsent;  // the engine's option
     std::size_t maximum_connections = 20'000;
     Log log;
+    Duration latency = {};  // of everything that is sent, and of the TLS handshake
   };
 
   virtual ~Listener() = default;

@@ -96,6 +96,7 @@ void PublishLog::write_full(const Received& received) {
   buffer_ += "{\"t\":" + std::to_string(milliseconds(clock_.wall()));
   field("client", received.client, buffer_);
   field("thing", received.thing, buffer_);
+  if (!received.region.empty()) field("region", received.region, buffer_);
   field("topic", publish.topic, buffer_);
   buffer_ += ",\"qos\":" + std::to_string(publish.qos) + (received.mqtt5 ? ",\"mqtt\":5" : ",\"mqtt\":4");
   if (publish.dup) buffer_ += ",\"dup\":true";
@@ -123,6 +124,7 @@ void PublishLog::write_ids(const Received& received) {
   const auto ids = record_ids(received.publish->properties.user, batch);
   buffer_ += "{\"t\":" + std::to_string(milliseconds(clock_.wall()));
   field("thing", received.thing, buffer_);
+  if (!received.region.empty()) field("region", received.region, buffer_);
   field("topic", received.publish->topic, buffer_);
   field(batch ? "ids" : "id", ids, buffer_);
   buffer_ += '}';

@@ -25,6 +25,7 @@ struct Received {
   std::string_view client, thing;
   bool mqtt5 = true, from_will = false;
   const mqtt::Publish* publish = nullptr;
+  std::string_view region = {};  // empty: there is one
 };
 
 class PublishLog {

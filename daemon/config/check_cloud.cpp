@@ -48,7 +48,13 @@ std::string region_of(std::string_view host) {
 
 void check_endpoint(CloudOptions& cloud, Findings& findings) {
   const std::string key = "cloud.endpoint";
-  if (!findings.has(key)) return;
+  if (!findings.has(key)) {
+    if (cloud.provisioning.method != ProvisioningOptions::Method::cvm) {
+      findings.problem(
+          key, "is missing; only a provisioning service (cloud.provisioning.method: cvm) can tell it");
+    }
+    return;
+  }
   const auto scheme = cloud.endpoint.find("://");
   if (scheme != std::string::npos) {
     findings.problem(key, "found a URL, allowed: host or host:port, without '" +
@@ -74,12 +80,27 @@ void check_endpoint(CloudOptions& cloud, Findings& findings) {
 void check_tls(const CloudOptions& cloud, Findings& findings) {
   const auto& tls = cloud.tls;
   const bool any = !tls.certificate.empty() || !tls.key.empty() || !tls.ca.empty();
-  if (!any && on_this_machine(split(cloud.endpoint).host)) {
+  if (!any && cloud.provisioning.method == ProvisioningOptions::Method::given &&
+      on_this_machine(split(cloud.endpoint).host)) {
     findings.warning("cloud.endpoint",
                      "no cloud.tls: the connection is plain TCP; for a stand-in on this machine only");
     return;
   }
   if (!findings.has("cloud.endpoint")) return;
+  using Method = ProvisioningOptions::Method;
+  const auto method = cloud.provisioning.method;
+  if (method != Method::given) {
+    if (!tls.certificate.empty() || !tls.key.empty()) {
+      findings.problem(
+          "cloud.tls.certificate",
+          "is there, but the gateway's identity is provisioned (cloud.provisioning), allowed: one of them");
+    }
+    if (tls.ca.empty() && method != Method::cvm && method != Method::awslabs) {
+      findings.problem("cloud.tls.ca",
+                       "is missing; this method of provisioning does not tell the roots to trust");
+    }
+    return;
+  }
   const std::array<std::pair<std::string, bool>, 3> files = {
       {{"certificate", tls.certificate.empty()}, {"key", tls.key.empty()}, {"ca", tls.ca.empty()}}};
   for (const auto& [name, missing] : files) {

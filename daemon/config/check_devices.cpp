@@ -68,10 +68,47 @@ void check_device(const Options& options, const DeviceOptions& device, bool cert
     return;
   }
   if (product->identity == ProductOptions::Identity::own && device.certificate.certificate.empty() &&
-      options.certificates.empty()) {
+      options.certificates.empty() &&
+      options.cloud.provisioning.method == ProvisioningOptions::Method::given) {
     findings.problem(key + ".certificate",
                      "is missing; product " + product->name +
-                         " has an identity of its own: give it here or in devices.certificates");
+                         " has an identity of its own: give it here or in devices.certificates, or let it be "
+                         "provisioned (cloud.provisioning)");
+  }
+}
+
+void check_admit(const Options& options, Findings& findings) {
+  using Method = ProvisioningOptions::Method;
+  const auto method = options.cloud.provisioning.method;
+  if (options.admit.size() > kMaxProducts)
+    return findings.problem("devices.admit", "allowed: at most " + std::to_string(kMaxProducts));
+  if (!options.admit.empty() && (method == Method::given || method == Method::own_ca)) {
+    findings.problem(
+        "devices.admit",
+        "needs a service that knows the tokens of unknown devices: cloud.provisioning.method cvm, "
+        "awslabs or fleet");
+  }
+  for (std::size_t i = 0; i < options.admit.size(); ++i) {
+    const auto& admit = options.admit[i];
+    const auto key = "devices.admit[" + std::to_string(i) + "]";
+    const bool good = !admit.match.empty() && admit.match.size() <= 128 &&
+                      std::all_of(admit.match.begin(), admit.match.end(), [](char c) {
+                        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                               std::string_view(":_-*?").find(c) != std::string_view::npos;
+                      });
+    if (!good && findings.has(key + ".match")) {
+      findings.problem(key + ".match", "found '" + admit.match.substr(0, 60) +
+                                           "', allowed: 1 to 128 of A-Z a-z 0-9 : _ - * ?");
+    }
+    if (admit.product.empty()) continue;  // said already
+    const auto* product = find_product(options, admit.product);
+    if (product == nullptr) {
+      findings.problem(key + ".product", unknown_product(options, admit.product));
+    } else if (product->identity != ProductOptions::Identity::own) {
+      findings.problem(key + ".product", "product '" + admit.product +
+                                             "' has no identity of its own (identity: own): its token is "
+                                             "judged when the identity is asked for");
+    }
   }
 }
 
@@ -94,6 +131,7 @@ void check_devices(const Options& options, Findings& findings) {
   const bool certificates_taken = std::any_of(
       options.listen.begin(), options.listen.end(),
       [](const auto& l) { return l.client_certificate != ListenerOptions::ClientCertificate::none; });
+  check_admit(options, findings);
   for (const auto& device : options.devices) check_device(options, device, certificates_taken, findings);
   if (!options.anonymous_product.empty() && find_product(options, options.anonymous_product) == nullptr) {
     findings.problem("devices.anonymous_product", unknown_product(options, options.anonymous_product));

@@ -73,9 +73,11 @@ Parsed parse_config(std::string_view yaml, std::string_view file_name) {
   Findings findings;
   read_options(root, std::filesystem::path(file_name).parent_path(), out.options, findings);
   check_cloud(out.options, findings);
+  check_provisioning(out.options, findings);
   check_listeners(out.options, findings);
   check_devices(out.options, findings);
   check_routes(out.options, findings);
+  check_adapters(out.options, findings);
   out.problems = std::move(findings.problems);
   out.warnings = std::move(findings.warnings);
   by_place(out.problems);

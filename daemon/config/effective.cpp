@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 #include "config/render.hpp"
 #include "config/values.hpp"
 
@@ -56,6 +58,7 @@ class Writer {
       line(depth, name, value ? yaml_text(*value) : "");
       if (!value) many(*row, slot, depth);
     }
+    if (prefix == "adapters[].") own_section(*static_cast<const AdapterOptions*>(object), indent);
   }
 
  private:
@@ -77,6 +80,13 @@ class Writer {
     }
     open.resize(depth);
     return name;
+  }
+
+  // JSON is YAML. The values were text in the file and are in quotes here: the adapter's schema reads both
+  // alike.
+  void own_section(const AdapterOptions& adapter, std::size_t indent) {
+    const auto section = nlohmann::json::parse(adapter.section, nullptr, false);
+    for (const auto& [name, value] : section.items()) line(indent, yaml_text(name), value.dump());
   }
 
   void many(const Row& row, const Slot& slot, std::size_t indent) {

@@ -4,6 +4,7 @@
 #include <limits>
 #include <optional>
 
+#include "config/adapter_section.hpp"
 #include "config/schema.hpp"
 #include "config/values.hpp"
 
@@ -79,6 +80,8 @@ class Reader {
       } else if (std::any_of(rows.begin(), rows.end(),
                              [&](const Row* r) { return r->path.starts_with(full_schema + "."); })) {
         read_map(entry.value, rows, full_schema + ".", full_key + ".", object);
+      } else if (schema == "adapters[].") {
+        add_to_section(entry, full_key, folder_, *static_cast<AdapterOptions*>(object), findings_);
       } else {
         unknown(entry, rows, schema, full_key);
       }
@@ -152,6 +155,9 @@ class Reader {
       const auto element_key = key + "[" + std::to_string(i) + "]";
       findings_.places[element_key] = item.place;
       void* element = elements.add(elements.field);
+      if (row.path == "adapters") {  // its own keys are checked later, by what the adapter says of itself
+        static_cast<AdapterOptions*>(element)->places.push_back({"", item.place.line, item.place.column});
+      }
       if (item.kind == Node::Kind::scalar && row.path == "listen") {  // the short form: only the URL
         std::get<std::string*>(rows_of("listen[].").front()->slot(element))->assign(item.value);
         findings_.places[element_key + ".url"] = item.place;

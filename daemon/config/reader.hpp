@@ -16,9 +16,11 @@ void read_options(const Node& root, const std::filesystem::path& folder, Options
 
 // Each completes what one part of the file implies (ports, names, formats) and checks it.
 void check_cloud(Options& options, Findings& findings);
+void check_provisioning(const Options& options, Findings& findings);
 void check_listeners(Options& options, Findings& findings);
 void check_devices(const Options& options, Findings& findings);
 void check_routes(Options& options, Findings& findings);
+void check_adapters(const Options& options, Findings& findings);
 
 // Why the URL is not one of a listener; empty if it is, and `listener` has its parts then.
 std::string read_listener_url(std::string_view url, ListenerOptions& listener);

@@ -46,6 +46,8 @@ inline std::string* name_of(ProductOptions& product) { return &product.name; }
 inline std::string* name_of(DeviceOptions& device) { return &device.id; }
 inline std::string* name_of(ListenerOptions&) { return nullptr; }
 inline std::string* name_of(RouteOptions&) { return nullptr; }
+inline std::string* name_of(AdapterOptions&) { return nullptr; }
+inline std::string* name_of(AdmitOptions&) { return nullptr; }
 
 template <class T>
 Slot slot_of(T& field) {

@@ -63,6 +63,8 @@ class SocketConsole final : public Console {
     return {};
   }
 
+  void bar(std::function<bool(int)> is_barred) override { is_barred_ = std::move(is_barred); }
+
   void stop() override {
     retry_.cancel();
     boost::system::error_code ignored;
@@ -114,6 +116,13 @@ class SocketConsole final : public Console {
   }
 
   void admit(Protocol::socket socket) {
+    ucred peer{};
+    socklen_t size = sizeof peer;
+    if (is_barred_ && (::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 ||
+                       is_barred_(peer.pid))) {
+      log_.warn("control socket: process {} is an adapter: sent away", peer.pid);
+      return;
+    }
     if (sessions_.size() >= kMaxControlConnections) {
       static const auto line =
           control_answer(Error{errc::full, "16 control connections are open: close one"});
@@ -137,6 +146,7 @@ class SocketConsole final : public Console {
   Protocol::acceptor acceptor_;
   Timer retry_;
   ControlCommands commands_;
+  std::function<bool(int)> is_barred_;
   std::vector<std::shared_ptr<ControlSession>> sessions_;
   bool bound_ = false;
 };

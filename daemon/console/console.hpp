@@ -26,6 +26,9 @@ class Console {
 
   virtual ~Console() = default;
   virtual void add(std::string name, Command command) = 0;
+  // Peers whose process `is_barred` are sent away: adapters run as our own user, and would pass the socket's
+  // mode.
+  virtual void bar(std::function<bool(int process)> is_barred) = 0;
   // Listens. A socket file that a dead daemon left is replaced; errors: exists (a live daemon has it, or the
   // path is no socket), invalid_argument (path too long), io.
   virtual result<void> start() = 0;

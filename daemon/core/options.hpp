@@ -95,8 +95,46 @@ struct LaneQuotas {  // per connection to AWS IoT, facts of the AWS quota page
   bool enforce = true;   // false: send as fast as the peer takes it
 };
 
+struct SealOptions {  // where the key comes from that private keys and tokens are sealed with
+  enum class With { file, credential, tpm };
+  With with = With::file;
+  std::filesystem::path file;  // empty: seal.key in the store's directory, made at the first start
+  std::string credential = "sluice-seal";  // name of a systemd credential
+  std::string tpm = "device:/dev/tpmrm0";  // TCTI: how the TPM is reached
+};
+
+struct IssuerOptions {  // own-ca: an intermediate CA that the gateway holds
+  std::filesystem::path certificate, key;
+  Duration valid = std::chrono::hours(24 * 365);  // of what it issues
+};
+
+struct ProvisioningOptions {
+  enum class Method { given, cvm, awslabs, fleet, own_ca };
+  Method method = Method::given;
+  std::string url;                     // cvm, awslabs
+  std::filesystem::path ca;            // roots for the url; empty: the system's
+  std::string productid;               // the gateway's own; empty: gateway.thing
+  std::filesystem::path token_file;    // the gateway's own access token
+  std::filesystem::path api_key_file;  // API Gateway's x-api-key; empty: none
+  TlsFiles claim;                      // fleet
+  std::string fleet_template;          // fleet
+  IssuerOptions issuer;                // own-ca
+  bool refuse_unproven = false;        // what an unknown device gets while its token cannot be judged
+  std::uint32_t held_most = 1000;      // devices that wait for their first judgement
+  Duration refused_for = std::chrono::minutes(10);  // a refused token is not asked for again
+  std::uint32_t at_once = 4;                        // requests under way
+  double per_second = 5;
+  Duration timeout = std::chrono::seconds(20);
+  Duration backoff_first = std::chrono::seconds(2);
+  Duration backoff_most = std::chrono::minutes(5);
+  Duration rotate_after{};                               // age of a certificate; 0: never for that reason
+  Duration rotate_before = std::chrono::hours(24 * 30);  // its expiry
+  SealOptions seal;
+};
+
 struct CloudOptions {
-  std::string endpoint;  // host[:port]; port default 8883
+  // host[:port]; port default 8883. Empty: as the provisioning service says, for each identity.
+  std::string endpoint;
   std::string region;
   TlsFiles tls;       // the gateway's own identity; ca: the roots to trust
   std::string alpn;   // "x-amzn-mqtt-ca" on port 443; empty: none
@@ -111,6 +149,39 @@ struct CloudOptions {
   std::vector<std::string> commands = {"cmd/{thing}/#"};  // filters subscribed on each lane, with {thing}
   std::string command_to = "d/{device}/cmd/{rest}";       // local topic of a command
   Duration command_ttl = std::chrono::hours(24);
+  ProvisioningOptions provisioning;
+};
+
+struct AdmitOptions {  // unknown devices that may ask for an identity
+  std::string match;   // of the device id; * and ?
+  std::string product;
+};
+
+struct AdapterLimits {
+  std::uint64_t memory = 128ULL << 20;  // private memory of the process
+  double cpu = 0.5;                     // share of one CPU, over a minute
+  std::uint32_t open_files = 64;
+  std::uint32_t processes = 1;
+  std::uint32_t devices = 1000;          // attached at the same time
+  double publishes_per_second = 10'000;  // beyond either it is not read for a while
+  std::uint64_t bytes_per_second = 8ULL << 20;
+  bool operator==(const AdapterLimits&) const = default;
+};
+
+struct AdapterOptions {
+  std::string kind, name;
+  std::string product;  // of devices that it vouches for; empty: it may vouch for none
+  bool sandbox = true;
+  AdapterLimits limits;
+  // What is the adapter's own: a JSON object, every scalar as text, as the file has it. The adapter's schema
+  // makes typed values of it (config/adapter_section.hpp).
+  std::string section = "{}";
+  std::filesystem::path folder;  // of the file: relative paths in the section are meant from here
+  struct Place {                 // where a value of the section stands in the file
+    std::string pointer;
+    int line = 1, column = 1;
+  };
+  std::vector<Place> places;
 };
 
 struct StoreConfig {
@@ -118,6 +189,11 @@ struct StoreConfig {
   std::uint64_t max_bytes = 2ULL << 30;
   bool refuse_when_full = false;
   Duration commit_delay{};
+};
+
+struct CredentialsConfig {           // temporary AWS credentials for programs on the gateway
+  std::string listen;                // host:port on loopback; empty: nobody is answered
+  std::string role_alias, endpoint;  // empty: what came with the certificate
 };
 
 struct ControlOptions {
@@ -133,9 +209,13 @@ struct Options {
   std::vector<DeviceOptions> devices;
   std::filesystem::path
       certificates;  // directory with <device>.crt and <device>.key for devices with their own identity
-  std::string anonymous_product;  // product of clients that come in anonymously; empty: refused
+  std::vector<AdmitOptions> admit;  // the first match decides; none: refused
+  std::string anonymous_product;    // product of clients that come in anonymously; empty: refused
+  std::vector<AdapterOptions> adapters;
+  std::filesystem::path adapters_directory = "/usr/lib/sluice/adapters";
   std::vector<RouteOptions> routes;
   StoreConfig store;
+  CredentialsConfig credentials;
   ControlOptions control;
 };
 

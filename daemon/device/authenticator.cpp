@@ -78,7 +78,14 @@ void Authenticator::check_certificate(const AuthRequest& request, const Reply& r
   if (request.username && !request.username->empty() && *request.username != request.certificate) {
     return refuse(request, Reason::not_authorized, "username and certificate name different devices", reply);
   }
-  accept(request, device, AuthMethod::certificate, reply);
+  accept(request, device, AuthMethod::certificate, {}, reply);
+}
+
+void Authenticator::check_vouched(const std::shared_ptr<Device>& device, const Peer& peer, Reply reply) {
+  AuthRequest request;
+  request.peer = peer;
+  request.client_id = request.username.emplace(device->ref.id);
+  accept(request, device, AuthMethod::adapter, {}, reply);
 }
 
 // Fail closed: every one of these must hold, whatever the config promised about the listener's address.
@@ -96,7 +103,7 @@ void Authenticator::check_anonymous(const AuthRequest& request, const Reply& rep
                                                  : Reason::not_authorized,
                   device.error().text, reply);
   }
-  accept(request, *device, AuthMethod::anonymous, reply);
+  accept(request, *device, AuthMethod::anonymous, {}, reply);
 }
 
 bool Authenticator::throttled(const AuthRequest& request, MonoTime now) {
@@ -112,15 +119,16 @@ void Authenticator::check_token(AuthRequest request, Reply reply) {
     return refuse(request, Reason::bad_user_name_or_password, "no token", reply);
   }
   const auto device = directory_.find(*request.username);
-  const bool known = device && !device->anonymous;
+  const bool known = device && !device->unproven();
   const auto mark = directory_.seal().mark(*request.username, *token);
   if (known && device->token && TokenSeal::equal(*device->token, mark)) {
-    return accept(request, device, AuthMethod::token, reply);
+    return accept(request, device, AuthMethod::token, *token, reply);
   }
   if (throttled(request, clock_.now())) {
     ++stats_.throttled;
     return refuse(request, Reason::connection_rate_exceeded, "too many wrong tokens from there", reply);
   }
+  if (!known && admit(request, reply)) return;
   // An unknown device costs what a known one costs.
   const auto hash = known && !device->token_hash.empty() ? device->token_hash : no_hash_;
   const std::pair key(*request.username, mark);
@@ -141,9 +149,10 @@ void Authenticator::check_token(AuthRequest request, Reply reply) {
     };
     if (workers_.submit(std::move(work), std::move(done))) {
       ++stats_.hashes;
-      OPENSSL_cleanse(token->data(), token->size());
       auto& check = checks_[key];
       check.hash = hash;
+      if (known && device->provisioned) check.token = Secret(std::string_view(*token));
+      OPENSSL_cleanse(token->data(), token->size());
       check.waiting.push_back({std::move(request), std::move(reply)});
       return;
     }
@@ -159,24 +168,28 @@ void Authenticator::hashed(const std::pair<std::string, TokenSeal::Mark>& key, b
   const auto& check = node.mapped();
   // The device may have been removed, or its token changed, while we computed.
   const auto device = directory_.find(key.first);
-  const bool right = matches && device && !device->anonymous && device->token_hash == check.hash;
+  const bool right = matches && device && !device->unproven() && device->token_hash == check.hash;
   if (right) device->token = key.second;
   for (const auto& waiting : check.waiting) {
     if (right) {
-      accept(waiting.request, device, AuthMethod::token, waiting.reply);
+      accept(waiting.request, device, AuthMethod::token, check.token.text(), waiting.reply);
     } else {
-      const auto source = waiting.request.peer.source();
-      const auto now = clock_.now();
-      by_source_.take(source, now);
-      by_source_and_name_.take(source + ' ' + key.first, now);
+      count_wrong(waiting.request, key.first);
       refuse(waiting.request, Reason::bad_user_name_or_password, "unknown device or wrong token",
              waiting.reply);
     }
   }
 }
 
+void Authenticator::count_wrong(const AuthRequest& request, const std::string& name) {
+  const auto source = request.peer.source();
+  const auto now = clock_.now();
+  by_source_.take(source, now);
+  by_source_and_name_.take(source + ' ' + name, now);
+}
+
 void Authenticator::accept(const AuthRequest& request, const std::shared_ptr<Device>& device,
-                           AuthMethod method, const Reply& reply) {
+                           AuthMethod method, std::string_view token, const Reply& reply) {
   if (!device->enabled || device->removed)
     return refuse(request, Reason::banned, "the device is disabled", reply);
   const auto& id = device->ref.id;
@@ -184,19 +197,30 @@ void Authenticator::accept(const AuthRequest& request, const std::shared_ptr<Dev
     return refuse(request, Reason::client_identifier_not_valid,
                   "the client id must be the device id, or that, a dot, and more", reply);
   }
-  ++stats_.accepted;
-  reply({Reason::success, {}, device, method});
+  const auto let_in = [this, device, method, reply] {
+    ++stats_.accepted;
+    reply({Reason::success, {}, device, method});
+  };
+  if (!device->provisioned || enrolment_ == nullptr) return let_in();
+  // Each time: it may have been refused or decommissioned since.
+  enrolment_->admit({.id = id, .product = device->ref.product, .token = Secret(token), .proven = true},
+                    [this, alive = alive_, request, reply, let_in](const Admission& admission) {
+                      if (!*alive) return;
+                      if (admission.kind != Admission::Kind::refused) return let_in();
+                      refuse(request, Reason::not_authorized, admission.text, reply,
+                             "its identity was refused");
+                    });
 }
 
 void Authenticator::refuse(const AuthRequest& request, Reason reason, std::string_view why,
-                           const Reply& reply) {
+                           const Reply& reply, std::string_view told) {
   ++stats_.refused;
   if (log_limit_.try_take(request.peer.source(), clock_.now())) {
     const auto name =
         request.certificate.empty() ? request.username.value_or(request.client_id) : request.certificate;
     log_.warn("refused `{}` from {}: {}", printable(name), request.peer.text(), why);
   }
-  reply({reason, std::string(why), nullptr, AuthMethod::none});
+  reply({reason, std::string(told.empty() ? why : told), nullptr, AuthMethod::none});
 }
 
 }  // namespace sluice::device

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "core/clock.hpp"
+#include "core/enrolment.hpp"
 #include "core/log.hpp"
 #include "core/workers.hpp"
 #include "device/buckets.hpp"
@@ -45,15 +46,20 @@ std::string_view device_of_client_id(std::string_view client_id);
 
 struct AuthStats {
   std::uint64_t accepted = 0, refused = 0, busy = 0, throttled = 0, hashes = 0;
+  std::uint64_t newcomers = 0;  // unknown devices whose token was judged by the provisioning service
 };
 
 class Authenticator {
  public:
   Authenticator(boost::asio::io_context& loop, Clock& clock, Log log, Directory& directory);
   ~Authenticator();
+  // Who judges the tokens of unknown devices, and who hears of devices that want an identity. Null: nobody.
+  void enrol_with(Enrolment* enrolment) { enrolment_ = enrolment; }
   using Reply = std::function<void(AuthAnswer)>;
   // Replies once, from inside or later.
   void check(AuthRequest request, Reply reply);
+  // A device that an adapter vouches for: has it an identity, if its product wants one?
+  void check_vouched(const std::shared_ptr<Device>& device, const Peer& peer, Reply reply);
   const AuthStats& stats() const { return stats_; }
 
  private:
@@ -63,20 +69,32 @@ class Authenticator {
   };
   struct Check {  // one hash being computed, for all who brought the same token for the same device
     std::string hash;
+    Secret token;  // only if an identity may have to be asked for with it
     std::vector<Waiting> waiting;
   };
   void check_certificate(const AuthRequest& request, const Reply& reply);
   void check_anonymous(const AuthRequest& request, const Reply& reply);
   void check_token(AuthRequest request, Reply reply);
   void hashed(const std::pair<std::string, TokenSeal::Mark>& key, bool matches);
+  // `token`: the one that was proven; empty: none.
   void accept(const AuthRequest& request, const std::shared_ptr<Device>& device, AuthMethod method,
-              const Reply& reply);
-  void refuse(const AuthRequest& request, mqtt::Reason reason, std::string_view why, const Reply& reply);
+              std::string_view token, const Reply& reply);
+  // `why` is for the log; the client hears `told`, or the same.
+  void refuse(const AuthRequest& request, mqtt::Reason reason, std::string_view why, const Reply& reply,
+              std::string_view told = {});
+  void count_wrong(const AuthRequest& request, const std::string& name);
+
+  // newcomers.cpp: devices that nobody here knows yet.
+  bool admit(AuthRequest& request, const Reply& reply);
+  void admitted(std::shared_ptr<AuthRequest> request, const std::string& product, const Admission& admission,
+                const Reply& reply);
+  void remember(std::shared_ptr<AuthRequest> request, const std::string& product, const Reply& reply);
   bool throttled(const AuthRequest& request, MonoTime now);
 
   Clock& clock_;
   Log log_;
   Directory& directory_;
+  Enrolment* enrolment_ = nullptr;
   Workers workers_;
   BucketTable by_source_, by_source_and_name_, log_limit_;
   std::map<std::pair<std::string, TokenSeal::Mark>, Check> checks_;

@@ -13,7 +13,7 @@
 #include <filesystem>
 #include <system_error>
 
-#include "device/file_trouble.hpp"
+#include "core/file_owner.hpp"
 
 namespace sluice::device {
 namespace {

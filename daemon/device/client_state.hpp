@@ -1,4 +1,4 @@
-// What the device room keeps for one connected client: behind mqtt::Client::host_data, owned by its link.
+// What the device room keeps for one connected client: behind mqtt::Client::host_data, owned by its wire.
 #pragma once
 
 #include <cstdint>
@@ -15,13 +15,16 @@ struct Client;
 
 namespace sluice::device {
 
-class Link;
+class Wire;
+class AdapterSession;
 
 struct ClientState {
   std::shared_ptr<Device> device;
-  Link* link = nullptr;                  // outlives this
+  Wire* link = nullptr;                  // outlives this
+  AdapterSession* adapter = nullptr;     // the client is an adapter itself; device then stands for nobody
   const mqtt::Client* client = nullptr;  // while connected
   AuthMethod method = AuthMethod::token;
+  std::shared_ptr<AdapterSession> adapter_owner;
   AllowedTopics publishes, receives;
   WallTime since{};
   MonoTime last_seen{};

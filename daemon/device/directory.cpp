@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "core/glob.hpp"
 #include "device/file_trouble.hpp"
 #include "device/token_hash.hpp"
 
@@ -42,6 +43,8 @@ std::string_view to_string(AuthMethod method) {
       return "certificate";
     case AuthMethod::anonymous:
       return "anonymous";
+    case AuthMethod::adapter:
+      return "adapter";
   }
   return "none";
 }
@@ -117,7 +120,10 @@ void Directory::find_identity(Device& device, const Options& options) const {
   }
   if (!own || !is_file(files.certificate) || !is_file(files.key)) files = {};
   if (files.ca.empty() && !files.certificate.empty()) files.ca = options.cloud.tls.ca;
-  device.ref.lane = files.certificate.empty() ? kGatewayLane : device.ref.name;
+  // Until its identity is there, its readings wait in its lane: they are not the gateway's to send.
+  device.provisioned = own && files.certificate.empty() &&
+                       options.cloud.provisioning.method != ProvisioningOptions::Method::given;
+  device.ref.lane = files.certificate.empty() && !device.provisioned ? kGatewayLane : device.ref.name;
 }
 
 result<std::map<std::string, Directory::Row>> Directory::stored_rows() {
@@ -134,8 +140,10 @@ result<std::map<std::string, Directory::Row>> Directory::stored_rows() {
     };
     // Fail closed: anything but a plain `true` keeps the device out.
     const auto enabled = json.find("enabled");
+    const auto admitted = json.find("admitted");
     rows[std::string(key)] = {text("product"), text("token_hash"),
-                              enabled != json.end() && enabled->is_boolean() && enabled->get<bool>()};
+                              enabled != json.end() && enabled->is_boolean() && enabled->get<bool>(),
+                              admitted != json.end() && admitted->is_boolean() && admitted->get<bool>()};
   });
   if (!scanned) return scanned.error();
   return rows;
@@ -183,6 +191,7 @@ result<std::vector<std::shared_ptr<Device>>> Directory::load(const Options& opti
     }
     (*device)->token_hash = valid_token_hash(row.token_hash) ? row.token_hash : "";
     (*device)->enabled = row.enabled;
+    (*device)->admitted = row.admitted;
     fresh.emplace(id, *device);
   }
 
@@ -200,12 +209,20 @@ result<std::vector<std::shared_ptr<Device>>> Directory::load(const Options& opti
           continue;
         }
       }
+      if (auto again =
+              old->vouched ? make(options, id, old->ref.product) : result<std::shared_ptr<Device>>(nullptr);
+          again && *again) {
+        old->access = (*again)->access;
+        old->limits = (*again)->limits;
+        fresh.emplace(id, old);
+        continue;
+      }
       old->removed = true;
       leave.push_back(old);
       continue;
     }
     const auto now = it->second;
-    if (old->anonymous) {  // is registered now: who is connected under that id has proven nothing
+    if (old->unproven()) {  // is registered now: who is connected under that id has proven nothing
       old->removed = true;
       leave.push_back(old);
       continue;
@@ -217,6 +234,7 @@ result<std::vector<std::shared_ptr<Device>>> Directory::load(const Options& opti
     old->ref.product = now->ref.product;
     old->from_config = now->from_config;
     old->enabled = now->enabled;
+    old->admitted = now->admitted;
     old->token_hash = now->token_hash;
     old->token = now->token;
     old->identity = now->identity;
@@ -231,6 +249,13 @@ result<std::vector<std::shared_ptr<Device>>> Directory::load(const Options& opti
   }
   options_ = options;
   return leave;
+}
+
+std::string Directory::admitted_product(std::string_view id) const {
+  if (!valid_device_id(id)) return {};
+  const auto rule = std::find_if(options_.admit.begin(), options_.admit.end(),
+                                 [id](const auto& admit) { return glob_matches(admit.match, id); });
+  return rule == options_.admit.end() ? std::string() : rule->product;
 }
 
 result<std::shared_ptr<Device>> Directory::anonymous(std::string_view id) {
@@ -271,7 +296,7 @@ bool Directory::look_for_identities() {
 std::vector<OwnIdentity> Directory::own_identities() const {
   std::vector<OwnIdentity> own;
   for (const auto& [id, device] : devices_) {
-    if (device->ref.lane != kGatewayLane) own.push_back({device->ref.lane, id, device->identity});
+    if (!device->identity.certificate.empty()) own.push_back({device->ref.lane, id, device->identity});
   }
   return own;
 }

@@ -25,7 +25,7 @@ inline constexpr store::Space kDeviceSpace = 16;
 inline constexpr std::size_t kMaxDevices = 100'000;
 inline constexpr std::size_t kMaxAnonymousDevices = 20'000;
 
-enum class AuthMethod : std::uint8_t { none, token, certificate, anonymous };
+enum class AuthMethod : std::uint8_t { none, token, certificate, anonymous, adapter };
 std::string_view to_string(AuthMethod method);
 
 struct Device {
@@ -33,10 +33,16 @@ struct Device {
   std::shared_ptr<const Access> access;
   ClientLimits limits;
   bool from_config = false, anonymous = false, enabled = true;
+  bool vouched = false;                  // by an adapter; has no token of its own
+  std::string holder;                    // the adapter that speaks for it now; empty: none
+  bool admitted = false;                 // let in by devices.admit; leaves when its token is refused
+  bool provisioned = false;              // goes to AWS with an identity that the identity room gets for it
   bool removed = false;                  // no longer in the directory; its connections are being closed
   std::string token_hash;                // empty: no hash
   std::optional<TokenSeal::Mark> token;  // a token known to be right: from the token file, or proven before
   TlsFiles identity;                     // its own certificate towards AWS; certificate empty: none
+  // It has no token of its own; who registers it, or proves itself, takes its place.
+  bool unproven() const { return anonymous || vouched; }
   // Since start:
   AuthMethod method = AuthMethod::none;
   WallTime last_seen{};
@@ -57,8 +63,15 @@ class Directory {
   // A known anonymous device or a new one; never a registered device. Errors: denied, full, invalid_argument.
   result<std::shared_ptr<Device>> anonymous(std::string_view id);
 
-  // The hash may be empty: the device then needs a client certificate.
-  void add(std::string id, std::string product, std::string token_hash, Done done);
+  // A device that an adapter vouches for: one of before, or a new one; never one that can prove itself.
+  // Errors: denied, full, invalid_argument.
+  result<std::shared_ptr<Device>> vouched(std::string_view id, const std::string& product);
+
+  // The product of an unknown device by devices.admit; empty: none takes it.
+  std::string admitted_product(std::string_view id) const;
+  // The hash may be empty: the device then needs a client certificate. `admitted`: by devices.admit, not by
+  // hand.
+  void add(std::string id, std::string product, std::string token_hash, bool admitted, Done done);
   void set_token(std::string id, std::string token_hash, Done done);
   void set_enabled(std::string id, bool enabled, Done done);
   void remove(std::string id, Done done);
@@ -73,7 +86,7 @@ class Directory {
  private:
   struct Row {  // as in the registry
     std::string product, token_hash;
-    bool enabled = true;
+    bool enabled = true, admitted = false;
   };
   using Devices = std::map<std::string, std::shared_ptr<Device>, std::less<>>;
 

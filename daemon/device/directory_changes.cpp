@@ -18,8 +18,8 @@ Error from_file(const std::string& id) {
 }  // namespace
 
 void Directory::write(const std::string& id, const Row& row, std::function<void()> then, Done done) {
-  const nlohmann::json json = {
-      {"product", row.product}, {"token_hash", row.token_hash}, {"enabled", row.enabled}};
+  nlohmann::json json = {{"product", row.product}, {"token_hash", row.token_hash}, {"enabled", row.enabled}};
+  if (row.admitted) json["admitted"] = true;
   registry_.put(
       kDeviceSpace, id, json.dump(),
       [this, alive = alive_, id, row, then = std::move(then), done = std::move(done)](result<void> written) {
@@ -39,8 +39,8 @@ Directory::Row Directory::row_of(const Device& device) const {
   return row;
 }
 
-void Directory::add(std::string id, std::string product, std::string token_hash, Done done) {
-  if (const auto known = find(id); known && !known->anonymous) {
+void Directory::add(std::string id, std::string product, std::string token_hash, bool admitted, Done done) {
+  if (const auto known = find(id); known && !known->unproven()) {
     return done(
         Error{errc::exists,
               fmt::format("there is a device {} already; to change it: set its token or remove it", id)});
@@ -49,18 +49,19 @@ void Directory::add(std::string id, std::string product, std::string token_hash,
     return done(Error{errc::full, fmt::format("there are {} devices, which is the most", kMaxDevices)});
   }
   if (auto trial = make(options_, id, product); !trial) return done(trial.error());
-  const Row row{product, token_hash, true};
+  const Row row{product, token_hash, true, admitted};
   write(
       id, row,
       [this, id, row] {
         auto device = make(options_, id, row.product);
         if (!device) return;  // a reload took the product away meanwhile
         if (const auto old = find(id)) {
-          if (!old->anonymous) return;
+          if (!old->unproven()) return;
           old->removed = true;  // the room disconnects it
-          --anonymous_count_;
+          if (old->anonymous) --anonymous_count_;
         }
         (*device)->token_hash = row.token_hash;
+        (*device)->admitted = row.admitted;
         (*device)->ref.name = store_.name_id(id);
         find_identity(**device, options_);
         devices_[id] = *device;
@@ -70,7 +71,7 @@ void Directory::add(std::string id, std::string product, std::string token_hash,
 
 void Directory::set_token(std::string id, std::string token_hash, Done done) {
   const auto device = find(id);
-  if (!device || device->anonymous) return done(unknown(id));
+  if (!device || device->unproven()) return done(unknown(id));
   if (device->from_config) return done(from_file(id));
   auto row = row_of(*device);
   row.token_hash = std::move(token_hash);
@@ -85,7 +86,7 @@ void Directory::set_token(std::string id, std::string token_hash, Done done) {
 
 void Directory::set_enabled(std::string id, bool enabled, Done done) {
   const auto device = find(id);
-  if (!device || device->anonymous) return done(unknown(id));
+  if (!device || device->unproven()) return done(unknown(id));
   auto row = row_of(*device);
   row.enabled = enabled;
   // Out at once, back in only when it is written: fail closed.
@@ -95,7 +96,7 @@ void Directory::set_enabled(std::string id, bool enabled, Done done) {
 
 void Directory::remove(std::string id, Done done) {
   const auto device = find(id);
-  if (!device || device->anonymous) return done(unknown(id));
+  if (!device || device->unproven()) return done(unknown(id));
   if (device->from_config) return done(from_file(id));
   device->enabled = false;
   registry_.erase(kDeviceSpace, id,

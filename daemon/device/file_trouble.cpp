@@ -2,25 +2,15 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <pwd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <system_error>
-#include <vector>
+
+#include "core/file_owner.hpp"
 
 namespace sluice::device {
 namespace {
-
-std::string user_name(uid_t uid) {
-  passwd entry{};
-  passwd* found = nullptr;
-  std::vector<char> buffer(16 * 1024);
-  if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr)
-    return found->pw_name;
-  return "uid " + std::to_string(uid);
-}
 
 Error trouble(const std::filesystem::path& path, const std::string& what, int error) {
   const auto whose = owner_and_mode(path);
@@ -32,13 +22,6 @@ Error trouble(const std::filesystem::path& path, const std::string& what, int er
 }
 
 }  // namespace
-
-std::string owner_and_mode(const std::filesystem::path& path) {
-  struct stat info{};
-  if (::stat(path.c_str(), &info) != 0) return {};
-  return fmt::format("owner {}, mode {:04o}; sluiced runs as {}", user_name(info.st_uid),
-                     info.st_mode & 07777U, user_name(::geteuid()));
-}
 
 result<std::string> read_file(const std::filesystem::path& path, const std::string& what, std::size_t most) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);

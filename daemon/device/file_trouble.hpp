@@ -13,7 +13,4 @@ namespace sluice::device {
 result<std::string> read_file(const std::filesystem::path& path, const std::string& what,
                               std::size_t most = 1 << 20);
 
-// "owner root, mode 0600; sluiced runs as sluice": empty when the file cannot even be looked at.
-std::string owner_and_mode(const std::filesystem::path& path);
-
 }  // namespace sluice::device

@@ -12,13 +12,11 @@
 #include "device/links.hpp"
 #include "device/tls_session.hpp"
 #include "device/websocket.hpp"
+#include "device/wire.hpp"
 
 namespace sluice::device {
 
-// What the host keeps for the link's client (host.hpp).
-struct ClientState;
-
-class Link final : public mqtt::Transport, public std::enable_shared_from_this<Link> {
+class Link final : public Wire, public std::enable_shared_from_this<Link> {
  public:
   Link(Links& links, int fd, std::shared_ptr<Listener> listener, const Peer& peer);
   ~Link() override;
@@ -35,14 +33,15 @@ class Link final : public mqtt::Transport, public std::enable_shared_from_this<L
   // A pause has ended.
   void resume();
   // Publishes and bytes per second; 0: none.
-  void limit(double publishes, double bytes);
-  void count_publish();
+  void limit(double publishes, double bytes) override;
+  void count_publish() override;
+  std::string address() const override { return peer_.text(); }
+  const char* transport() const override { return listener_->transport(); }
 
   const Peer& peer() const { return peer_; }
   const Listener& listener() const { return *listener_; }
   // CN of the verified client certificate; empty: none.
   std::string certificate_name() const;
-  std::unique_ptr<ClientState> client;
 
  private:
   friend class Links;

@@ -65,6 +65,22 @@ std::string Listener::name() const {
   return fmt::format("{}://{}:{}", scheme(options_.kind), options_.address, options_.port);
 }
 
+const char* Listener::transport() const {
+  switch (options_.kind) {
+    case ListenerOptions::Kind::mqtt:
+      return "tcp";
+    case ListenerOptions::Kind::mqtts:
+      return "tls";
+    case ListenerOptions::Kind::ws:
+      return "ws";
+    case ListenerOptions::Kind::wss:
+      return "wss";
+    case ListenerOptions::Kind::unix_socket:
+      return "unix";
+  }
+  return "tcp";
+}
+
 bool Listener::uses_tls() const {
   return options_.kind == ListenerOptions::Kind::mqtts || options_.kind == ListenerOptions::Kind::wss;
 }

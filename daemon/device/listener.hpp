@@ -46,6 +46,8 @@ class Listener : public std::enable_shared_from_this<Listener> {
   std::string name() const;
   // The real one when the config says 0.
   std::uint16_t port() const { return port_; }
+  // tcp, tls, ws, wss, unix
+  const char* transport() const;
   bool uses_tls() const;
   bool uses_websocket() const;
   const std::shared_ptr<const TlsContext>& tls() const { return tls_; }
@@ -54,6 +56,7 @@ class Listener : public std::enable_shared_from_this<Listener> {
   // Two configs mean the same socket: kind, address, port, path.
   static bool same_place(const ListenerOptions& a, const ListenerOptions& b);
 
+  bool for_adapters = false;  // who comes in here is an adapter, and nobody else is
   std::uint64_t accepted = 0, turned_away = 0, handshakes_failed = 0;
   std::size_t links = 0;  // open now
 

@@ -76,6 +76,7 @@ Room::Room(boost::asio::io_context& loop, Clock& clock, store::Store& store, sto
       journal_(store),
       time_(store.now(), clock.now()),
       links_(loop, clock, log, {}),
+      adapters_(loop, clock, log, links_, directory_, authenticator_, host_),
       hashers_(loop, 1, 64),
       tick_(clock),
       files_(clock),
@@ -92,7 +93,8 @@ result<void> Room::prepare(const Options& options) {
   if (auto loaded = directory_.load(options); !loaded) return loaded.error();
   if (auto restored = mailbox_.restore(); !restored) return restored.error();
   broker_ = mqtt::make_broker(broker_options(options), host_, journal_);
-  host_.serve(*broker_);
+  host_.serve(*broker_, adapters_);
+  adapters_.serve(*broker_);
   links_.serve(*broker_, [this] { return store_.pressure(); });
   return {};
 }
@@ -129,6 +131,13 @@ void Room::stop_listening() {
 void Room::shut_down(std::function<void()> done) {
   stop_listening();
   files_.cancel();
+  // While the broker still acknowledges: adapters may have readings that they owe an answer for.
+  adapters_.stop([this, alive = alive_, done = std::move(done)] {
+    if (*alive) say_goodbye(done);
+  });
+}
+
+void Room::say_goodbye(std::function<void()> done) {
   broker_->shut_down();
   auto once = [this, alive = alive_, done = std::move(done), told = std::make_shared<bool>(false)] {
     if (!*alive || std::exchange(*told, true)) return;
@@ -149,6 +158,7 @@ void Room::tick() {
   // Held while the store asks for a pause: then it is we who do not read.
   broker_->tick(time_.step(now, links_.paused()));
   links_.tick(now);
+  adapters_.tick(now);
   if (++ticks_ % 40 == 0) mailbox_.tick();
   tick_.start(kTick, [this] { tick(); });
 }
@@ -199,7 +209,7 @@ void Room::add_device(std::string id, std::string product, std::string token, Do
   hash(std::move(token), [this, id, product, done = std::move(done)](result<std::string> hashed) mutable {
     if (!hashed) return done(hashed.error());
     const auto before = directory_.find(id);
-    directory_.add(id, product, *hashed, [this, before, done = std::move(done)](result<void> added) {
+    directory_.add(id, product, *hashed, false, [this, before, done = std::move(done)](result<void> added) {
       if (added && before && before->removed) host_.expel(*before, mqtt::Reason::administrative_action, true);
       if (added && identities_changed_) boost::asio::post(loop_, identities_changed_);
       done(std::move(added));
@@ -231,11 +241,37 @@ void Room::remove_device(std::string id, Done done) {
   directory_.remove(id, [this, id, device, done = std::move(done)](result<void> removed) {
     if (removed) {
       mailbox_.forget(id);
+      if (enrolment_ != nullptr) enrolment_->forget(id);
       if (identities_changed_) boost::asio::post(loop_, identities_changed_);
     }
     done(std::move(removed));
   });
   if (device && !device->enabled) host_.expel(*device, mqtt::Reason::administrative_action, true);
+}
+
+void Room::enrol_with(Enrolment& enrolment) {
+  enrolment_ = &enrolment;
+  authenticator_.enrol_with(&enrolment);
+}
+
+void Room::turn_away(const std::string& id, const std::string& why) {
+  const auto device = directory_.find(id);
+  if (!device) return;
+  log_.warn("{} is sent away: {}", id, why);
+  host_.expel(*device, mqtt::Reason::not_authorized, device->admitted);
+  if (!device->admitted) return;
+  directory_.remove(id, [this, id](const result<void>& removed) {
+    if (!removed) return log_.error("{} cannot be forgotten: {}", id, removed.error().text);
+    mailbox_.forget(id);
+  });
+}
+
+std::vector<std::pair<std::string, std::string>> Room::provisioned() const {
+  std::vector<std::pair<std::string, std::string>> wanting;
+  directory_.for_each([&wanting](const Device& device) {
+    if (device.provisioned) wanting.emplace_back(device.ref.id, device.ref.product);
+  });
+  return wanting;
 }
 
 result<void> Room::reload(const Options& options) {

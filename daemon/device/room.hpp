@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "device/adapters.hpp"
 #include "device/authenticator.hpp"
 #include "device/device.hpp"
 #include "device/directory.hpp"
@@ -34,14 +35,26 @@ class Room final : public Devices {
   void set_token(std::string id, std::string token, Done done) override;
   void set_enabled(std::string id, bool enabled, Done done) override;
   void remove_device(std::string id, Done done) override;
+  void enrol_with(Enrolment& enrolment) override;
+  void turn_away(const std::string& id, const std::string& why) override;
+  std::vector<std::pair<std::string, std::string>> provisioned() const override;
   std::vector<OwnIdentity> own_identities() const override { return directory_.own_identities(); }
   void on_own_identities_changed(std::function<void()> fn) override { identities_changed_ = std::move(fn); }
   result<void> reload(const Options& options) override;
+  void run_adapters(std::vector<AdapterPlan> plans) override { adapters_.run(std::move(plans), options_); }
+  void run_adapter(AdapterPlan plan) override { adapters_.replace(std::move(plan)); }
+  nlohmann::json adapters() const override { return adapters_.status(); }
+  bool is_adapter(int process) const override { return adapters_.owns(process); }
+  void call(const std::string& device, std::string_view operation, std::string_view more,
+            std::string_view payload, Duration deadline, Answered done) override {
+    adapters_.call(device, operation, more, payload, deadline, std::move(done));
+  }
   std::uint16_t port(std::size_t listener) const override;
 
  private:
   using Listeners = std::vector<std::shared_ptr<Listener>>;
   std::shared_ptr<Listener> make_listener(const ListenerOptions& options);
+  void say_goodbye(std::function<void()> done);
   void tick();
   void look_at_files();
   void tell_identities();
@@ -61,10 +74,12 @@ class Room final : public Devices {
   BrokerTime time_;
   std::unique_ptr<mqtt::Broker> broker_;
   Links links_;
+  Adapters adapters_;
   Listeners listeners_;
   Workers hashers_;
   Timer tick_, files_, stop_;
   std::function<void()> identities_changed_;
+  Enrolment* enrolment_ = nullptr;
   std::uint64_t ticks_ = 0;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

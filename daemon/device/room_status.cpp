@@ -13,27 +13,11 @@ std::int64_t milliseconds(WallTime time) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
 }
 
-const char* transport(const Listener& listener) {
-  switch (listener.options().kind) {
-    case ListenerOptions::Kind::mqtt:
-      return "tcp";
-    case ListenerOptions::Kind::mqtts:
-      return "tls";
-    case ListenerOptions::Kind::ws:
-      return "ws";
-    case ListenerOptions::Kind::wss:
-      return "wss";
-    case ListenerOptions::Kind::unix_socket:
-      return "unix";
-  }
-  return "tcp";
-}
-
 const char* protocol(mqtt::Version version) { return version == mqtt::Version::v5 ? "MQTT 5" : "MQTT 3.1.1"; }
 
 Json listener_json(const Listener& listener) {
   Json json = {{"name", listener.name()},
-               {"transport", transport(listener)},
+               {"transport", listener.transport()},
                {"port", listener.port()},
                {"listening", listener.is_open()},
                {"anonymous", listener.options().anonymous},
@@ -55,13 +39,13 @@ Json Room::status() const {
   for (const auto& listener : listeners_) listeners.push_back(listener_json(*listener));
   broker_->for_each_client([&](const mqtt::Client& client, std::size_t queued, std::size_t inflight) {
     const auto* state = static_cast<const ClientState*>(client.host_data);
-    if (state == nullptr) return;  // a session whose client is away
+    if (state == nullptr || state->adapter != nullptr) return;  // a session whose client is away; an adapter
     clients.push_back({{"id", client.client_id},
                        {"device", state->device->ref.id},
                        {"product", state->device->ref.product},
                        {"protocol", protocol(client.version)},
-                       {"transport", transport(state->link->listener())},
-                       {"address", state->link->peer().text()},
+                       {"transport", state->link->transport()},
+                       {"address", state->link->address()},
                        {"auth", to_string(state->method)},
                        {"since_ms", milliseconds(state->since)},
                        {"last_seen_ms", milliseconds(wall - (now - state->last_seen))},
@@ -103,6 +87,7 @@ Json Room::status() const {
             {"refused", auth.refused},
             {"busy", auth.busy},
             {"throttled", auth.throttled},
+            {"newcomers", auth.newcomers},
             {"hashes", auth.hashes}}},
           {"publishes",
            {{"taken", host.published},
@@ -127,7 +112,7 @@ Json Room::devices() const {
   std::map<const Device*, mqtt::Version> versions;
   broker_->for_each_client([&](const mqtt::Client& client, std::size_t, std::size_t) {
     const auto* state = static_cast<const ClientState*>(client.host_data);
-    if (state == nullptr) return;
+    if (state == nullptr || state->adapter != nullptr) return;
     online[state->device.get()] = state;
     versions[state->device.get()] = client.version;
   });
@@ -144,13 +129,15 @@ Json Room::devices() const {
                    {"enabled", device.enabled},
                    {"source", device.from_config ? "config"
                               : device.anonymous ? "anonymous"
+                              : device.vouched   ? "adapter"
                                                  : "added"},
                    {"connected", device.connections > 0},
+                   {"adapter", device.holder},
                    {"auth", to_string(device.method)},
                    {"lane", device.ref.lane},
                    {"thing", device.ref.lane == kGatewayLane ? options_.thing : device.ref.id},
                    {"protocol", state == nullptr ? "" : protocol(versions[&device])},
-                   {"address", state == nullptr ? "" : state->link->peer().text()},
+                   {"address", state == nullptr ? "" : state->link->address()},
                    {"readings", device.readings},
                    {"refused", device.refused},
                    {"connects", device.connects},

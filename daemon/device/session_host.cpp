@@ -3,6 +3,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 
+#include "device/adapters.hpp"
 #include "device/link.hpp"
 
 namespace sluice::device {
@@ -45,7 +46,22 @@ SessionHost::~SessionHost() { *alive_ = false; }
 
 void SessionHost::authenticate(mqtt::Transport& transport, const mqtt::Connect& connect,
                                mqtt::ConnectReply reply) {
+  auto& wire = static_cast<Wire&>(transport);
+  if (auto device = wire.proven()) {
+    mqtt::ConnectVerdict verdict;
+    log_in(wire, std::move(device), AuthMethod::adapter, verdict);
+    return reply(std::move(verdict));
+  }
   auto& link = static_cast<Link&>(transport);
+  if (link.listener().for_adapters) return reply(adapters_->authenticate(link, connect));
+  if (adapters_->owns(link.peer().pid)) {
+    // It would be another way to speak for devices that it does not have.
+    log_.warn("refused an adapter (process {}) on {}", link.peer().pid, link.listener().name());
+    return reply({.reason = Reason::not_authorized,
+                  .reason_string = "adapters have a socket of their own",
+                  .host_data = nullptr,
+                  .client_id = {}});
+  }
   AuthRequest request{.peer = link.peer(),
                       .anonymous_allowed = link.listener().options().anonymous,
                       .certificate = link.certificate_name(),
@@ -60,29 +76,40 @@ void SessionHost::authenticate(mqtt::Transport& transport, const mqtt::Connect& 
   }
   if (connect.password) request.password.emplace(*connect.password);
   authenticator_.check(std::move(request),
-                       [weak = link.weak_from_this(), reply = std::move(reply)](AuthAnswer answer) {
+                       [this, weak = link.weak_from_this(), reply = std::move(reply)](AuthAnswer answer) {
                          const auto to = weak.lock();
                          if (!to) return;
                          mqtt::ConnectVerdict verdict{.reason = answer.reason,
                                                       .reason_string = std::move(answer.text),
                                                       .host_data = nullptr,
                                                       .client_id = {}};
-                         if (answer.device) {
-                           // Anonymous clients without a name share a device, and each gets a session of its
-                           // own.
-                           if (answer.method != AuthMethod::anonymous)
-                             verdict.client_id = answer.device->ref.id;
-                           auto state = std::make_unique<ClientState>();
-                           state->device = answer.device;
-                           state->link = to.get();
-                           state->method = answer.method;
-                           verdict.host_data = state.get();
-                           to->client = std::move(state);
-                           to->limit(answer.device->limits.publishes_per_second,
-                                     static_cast<double>(answer.device->limits.bytes_per_second));
+                         // One device, one holder: while an adapter speaks for it nobody else does.
+                         if (answer.device && !answer.device->holder.empty()) {
+                           verdict.reason = Reason::not_authorized;
+                           verdict.reason_string = "an adapter has the device";
+                           if (may_log(answer.device->ref.id)) {
+                             log_.warn("refused `{}` from {}: adapter {} has the device",
+                                       answer.device->ref.id, to->peer().text(), answer.device->holder);
+                           }
+                         } else if (answer.device) {
+                           log_in(*to, answer.device, answer.method, verdict);
                          }
                          reply(std::move(verdict));
                        });
+}
+
+void SessionHost::log_in(Wire& wire, std::shared_ptr<Device> device, AuthMethod method,
+                         mqtt::ConnectVerdict& verdict) {
+  // Anonymous clients without a name share a device, and each gets a session of its own.
+  if (method != AuthMethod::anonymous) verdict.client_id = device->ref.id;
+  auto state = std::make_unique<ClientState>();
+  state->device = std::move(device);
+  state->link = &wire;
+  state->method = method;
+  verdict.host_data = state.get();
+  const auto& limits = state->device->limits;
+  wire.limit(limits.publishes_per_second, static_cast<double>(limits.bytes_per_second));
+  wire.client = std::move(state);
 }
 
 void SessionHost::connected(mqtt::Client& client, bool session_present) {
@@ -90,13 +117,14 @@ void SessionHost::connected(mqtt::Client& client, bool session_present) {
   state.client = &client;
   state.since = clock_.wall();
   state.last_seen = now_;
+  if (state.adapter != nullptr) return state.adapter->connected(client, *state.link);
   clients_[client.client_id] = &state;
   auto& device = *state.device;
   device.method = state.method;
   device.last_seen = state.since;
   ++device.connects;
   ++device.connections;
-  log_.debug("{} connected as {} from {}", device.ref.id, client.client_id, state.link->peer().text());
+  log_.debug("{} connected as {} from {}", device.ref.id, client.client_id, state.link->address());
   if (session_present) soon_hand_over(device.ref.id);
 }
 
@@ -106,6 +134,7 @@ void SessionHost::disconnected(mqtt::Client& client, mqtt::DisconnectCause cause
   client.host_data = nullptr;
   if (state == nullptr || state->client == nullptr) return;
   state->client = nullptr;
+  if (state->adapter != nullptr) return state->adapter->disconnected(detail);
   auto& device = *state->device;
   if (device.connections > 0) --device.connections;
   device.last_seen = clock_.wall();
@@ -134,16 +163,35 @@ mqtt::PublishVerdict SessionHost::deny(const DeviceRef& device, std::string_view
 mqtt::PublishVerdict SessionHost::on_publish(mqtt::Client& client, const mqtt::Publish& publish,
                                              bool from_will) {
   auto* state = static_cast<ClientState*>(client.host_data);
+  if (state != nullptr && state->adapter != nullptr) return state->adapter->on_publish(publish);
   // A will is judged by the rights of today, whether or not its client is still there.
   const auto device = state != nullptr ? nullptr : directory_.find(device_of_client_id(client.client_id));
   if (state == nullptr && !device)
     return {.reason = Reason::not_authorized, .deliver = false, .reason_string = "unknown device"};
-  Device& from = state != nullptr ? *state->device : *device;
+  return take(state != nullptr ? *state->device : *device, state, publish, client.version, from_will);
+}
+
+mqtt::PublishVerdict SessionHost::publish_for(ClientState& state, const mqtt::Publish& publish) {
+  auto verdict = take(*state.device, &state, publish, mqtt::Version::v5, false);
+  if (verdict.withhold) {
+    state.withheld = false;
+    return {
+        .reason = Reason::quota_exceeded, .deliver = false, .reason_string = "the store cannot write now"};
+  }
+  verdict.close = false;
+  if (verdict.deliver && static_cast<std::uint8_t>(verdict.reason) < 0x80)
+    verdict.ticket = std::max(verdict.ticket, broker_->publish(publish));
+  verdict.deliver = false;  // what the adapter's packet says is not for subscribers
+  return verdict;
+}
+
+mqtt::PublishVerdict SessionHost::take(Device& from, ClientState* state, const mqtt::Publish& publish,
+                                       mqtt::Version version, bool from_will) {
   if (from.removed || !from.enabled)
     return {
         .reason = Reason::not_authorized, .deliver = false, .close = true, .reason_string = "not any more"};
   if (state == nullptr || !state->publishes.has(publish.topic)) {
-    if (!from.access->may_publish(publish.topic)) {
+    if (is_reserved(publish.topic) || !from.access->may_publish(publish.topic)) {
       ++from.refused;
       if (state != nullptr) ++state->refused;
       return deny(from.ref, publish.topic);
@@ -169,7 +217,7 @@ mqtt::PublishVerdict SessionHost::on_publish(mqtt::Client& client, const mqtt::P
                         .content_type = text_of(publish.properties.content_type),
                         .user_properties = publish.properties.user,
                         .qos = publish.qos};
-  return judge(readings_.offer(from.ref, reading), client.version, publish.qos, state);
+  return judge(readings_.offer(from.ref, reading), version, publish.qos, state);
 }
 
 // As core/sinks.hpp says. Without an ack at QoS 0 there is nothing to refuse with.
@@ -210,8 +258,10 @@ mqtt::SubscribeVerdict SessionHost::may_subscribe(mqtt::Client& client, std::str
   const auto* state = static_cast<const ClientState*>(client.host_data);
   if (state == nullptr || state->device->removed || !state->device->enabled)
     return {.reason = Reason::not_authorized};
+  if (state->adapter != nullptr)
+    return {.reason = state->adapter->may_subscribe(filter) ? Reason::success : Reason::not_authorized};
   const auto& device = *state->device;
-  if (device.access->may_subscribe(filter)) return {};
+  if (!is_reserved(filter) && device.access->may_subscribe(filter)) return {};
   ++stats_.denied_subscribe;
   if (may_log(device.ref.id)) {
     log_.warn("{} may not subscribe to `{}`: may_subscribe of product {} does not allow it", device.ref.id,
@@ -221,8 +271,9 @@ mqtt::SubscribeVerdict SessionHost::may_subscribe(mqtt::Client& client, std::str
 }
 
 void SessionHost::subscribed(mqtt::Client& client, std::string_view) {
-  if (const auto* state = static_cast<const ClientState*>(client.host_data))
-    soon_hand_over(state->device->ref.id);
+  const auto* state = static_cast<const ClientState*>(client.host_data);
+  if (state != nullptr && state->adapter != nullptr) return state->adapter->subscribed();
+  if (state != nullptr) soon_hand_over(state->device->ref.id);
 }
 
 bool SessionHost::may_receive(mqtt::Client& client, std::string_view topic) {
@@ -231,6 +282,7 @@ bool SessionHost::may_receive(mqtt::Client& client, std::string_view topic) {
     // Queued for a session that is away: judged again when it comes.
     return true;
   }
+  if (state->adapter != nullptr) return state->adapter->may_receive(topic);
   if (!state->receives.has(topic)) {
     if (!state->device->access->may_receive(topic)) {
       ++stats_.denied_receive;

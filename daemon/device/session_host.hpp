@@ -22,6 +22,8 @@ class io_context;
 
 namespace sluice::device {
 
+class Adapters;
+
 struct SessionStats {
   std::uint64_t published = 0;  // passed on to ingest
   std::uint64_t denied_publish = 0, denied_subscribe = 0, denied_receive = 0;
@@ -34,7 +36,10 @@ class SessionHost final : public mqtt::Host, public CommandSink {
   SessionHost(boost::asio::io_context& loop, Clock& clock, Log log, Directory& directory,
               Authenticator& authenticator, Mailbox& mailbox, store::Store& store, ReadingSink& readings);
   ~SessionHost() override;
-  void serve(mqtt::Broker& broker) { broker_ = &broker; }
+  void serve(mqtt::Broker& broker, Adapters& adapters) {
+    broker_ = &broker;
+    adapters_ = &adapters;
+  }
 
   // mqtt::Host
   void authenticate(mqtt::Transport& transport, const mqtt::Connect& connect,
@@ -49,6 +54,10 @@ class SessionHost final : public mqtt::Host, public CommandSink {
   void unsubscribed(mqtt::Client&, std::string_view) override {}
   bool may_receive(mqtt::Client& client, std::string_view topic) override;
   void note(const mqtt::Client* client, mqtt::Reason reason, std::string_view text) override;
+
+  // A publish of a device that an adapter speaks for; `publish` has the device's own topic. Never withheld:
+  // an adapter can be told to try again.
+  mqtt::PublishVerdict publish_for(ClientState& state, const mqtt::Publish& publish);
 
   // CommandSink
   Ticket deliver(const Command& command) override;
@@ -65,6 +74,9 @@ class SessionHost final : public mqtt::Host, public CommandSink {
   MonoTime now() const { return now_; }
 
  private:
+  void log_in(Wire& wire, std::shared_ptr<Device> device, AuthMethod method, mqtt::ConnectVerdict& verdict);
+  mqtt::PublishVerdict take(Device& from, ClientState* state, const mqtt::Publish& publish,
+                            mqtt::Version version, bool from_will);
   mqtt::PublishVerdict deny(const DeviceRef& device, std::string_view topic);
   mqtt::PublishVerdict judge(const Offer& offer, mqtt::Version version, std::uint8_t qos, ClientState* state);
   void soon_hand_over(const std::string& device);
@@ -81,6 +93,7 @@ class SessionHost final : public mqtt::Host, public CommandSink {
   store::Store& store_;
   ReadingSink& readings_;
   mqtt::Broker* broker_ = nullptr;
+  Adapters* adapters_ = nullptr;
   std::unordered_map<std::string, ClientState*> clients_;  // connected, by client id
   std::set<std::string> hand_over_to_;
   const std::string* delivering_to_ = nullptr;  // a command is being routed

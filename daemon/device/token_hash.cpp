@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kSaltBytes = 16;
 constexpr std::size_t kHashBytes = 32;
-constexpr unsigned kLn = 14, kR = 8, kP = 1;
+constexpr unsigned kR = 8, kP = 1;
 
 std::string to_base64(std::string_view raw) {
   std::string text((raw.size() + 2) / 3 * 4 + 1, '\0');
@@ -81,18 +81,18 @@ bool derive(std::string_view token, const Parts& parts, std::array<unsigned char
                         parts.salt.size(), n, parts.r, parts.p, memory, out.data(), out.size()) == 1;
 }
 
-std::string format(std::string_view salt, std::string_view hash) {
-  return "$scrypt$ln=14,r=8,p=1$" + to_base64(salt) + "$" + to_base64(hash);
+std::string format(unsigned ln, std::string_view salt, std::string_view hash) {
+  return "$scrypt$ln=" + std::to_string(ln) + ",r=8,p=1$" + to_base64(salt) + "$" + to_base64(hash);
 }
 
 }  // namespace
 
-std::string hash_token(std::string_view token) {
-  Parts parts{.ln = kLn, .r = kR, .p = kP, .salt = std::string(kSaltBytes, '\0'), .hash = {}};
+std::string hash_token(std::string_view token, unsigned ln) {
+  Parts parts{.ln = ln, .r = kR, .p = kP, .salt = std::string(kSaltBytes, '\0'), .hash = {}};
   std::array<unsigned char, kHashBytes> hash{};
   if (RAND_bytes(reinterpret_cast<unsigned char*>(parts.salt.data()), kSaltBytes) != 1) return {};
   if (!derive(token, parts, hash)) return {};
-  return format(parts.salt, {reinterpret_cast<const char*>(hash.data()), hash.size()});
+  return format(ln, parts.salt, {reinterpret_cast<const char*>(hash.data()), hash.size()});
 }
 
 bool valid_token_hash(std::string_view hash) { return parse(hash).has_value(); }
@@ -104,8 +104,8 @@ bool token_matches(std::string_view token, std::string_view hash) {
   return CRYPTO_memcmp(derived.data(), parts->hash.data(), kHashBytes) == 0;
 }
 
-std::string unmatchable_token_hash() {
-  return format(std::string(kSaltBytes, 's'), std::string(kHashBytes, '\0'));
+std::string unmatchable_token_hash(unsigned ln) {
+  return format(ln, std::string(kSaltBytes, 's'), std::string(kHashBytes, '\0'));
 }
 
 }  // namespace sluice::device

@@ -85,6 +85,9 @@ void Lane::end_trial(result<void> outcome) {
   trial_deadline_.cancel();
   if (outcome.has_error()) {
     identity_.tls = std::move(trial.old);
+    // Whether the old one is still taken is another question than it was before.
+    closed_untold_ = 0;
+    identity_trouble_told_ = false;
     if (state_ != State::stopped)
       restart("the new certificate was not taken, going back to the old one: " + outcome.error().text);
   }

@@ -150,6 +150,13 @@ class LocalCloud(Program):
                 counts[key] = counts.get(key, 0) + 1
         return counts
 
+    def payloads(self):
+        """Topic and payload of everything that the cloud acknowledged."""
+        if not self.received_log.exists():
+            return []
+        entries = [json.loads(line) for line in self.received_log.read_text().splitlines() if line.endswith("}")]
+        return [(entry.get("topic"), entry.get("payload")) for entry in entries]
+
 
 class Gateway(Program):
     def __init__(self, folder, config):
@@ -187,6 +194,13 @@ class Gateway(Program):
 
     def totals(self):
         return self.ctl("status")["totals"]
+
+    def adapter(self, name):
+        return next((a for a in self.ctl("adapters") if a["name"] == name), {})
+
+    def wait_adapter(self, name, seconds=30):
+        return wait_for(f"adapter {name} is ready", lambda: next(
+            (a for a in self.ctl("adapters") if a["name"] == name and a["state"] == "ready"), None), seconds)
 
     def wait_drained(self, seconds=60):
         wait_for("the queue is empty", lambda: self.totals()["queued"] == 0, seconds, every=0.1)

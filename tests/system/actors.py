@@ -106,3 +106,17 @@ class Proxy:
     def close(self):
         self.server.close()
         self.cut()
+
+
+def crt_connection(host, port, client_id, tls=None):
+    from awscrt import io, mqtt
+
+    bootstrap = io.ClientBootstrap(io.EventLoopGroup(1), io.DefaultHostResolver(io.EventLoopGroup(1)))
+    context = None
+    if tls:
+        options = io.TlsContextOptions.create_client_with_mtls_from_path(tls["certificate"], tls["key"])
+        options.override_default_trust_store_from_path(None, tls["ca"])
+        context = io.ClientTlsContext(options)
+    client = mqtt.Client(bootstrap, context)
+    return mqtt.Connection(client=client, client_id=client_id, host_name=host, port=port, clean_session=True,
+                           keep_alive_secs=60)

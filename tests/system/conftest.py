@@ -51,3 +51,33 @@ def place(tmp_path):
     yield Place()
     for program in reversed(made):
         program.kill()
+
+
+@pytest.fixture
+def simulator(tmp_path):
+    """Makes simulated SMP devices, all behind the same link, one at a time."""
+    from smp_device import Simulator
+    made = []
+
+    def make(*options):
+        made.append(Simulator(tmp_path, *options))
+        return made[-1]
+
+    yield make
+    for device in made:
+        device.kill()
+
+
+@pytest.fixture
+def sensor(tmp_path):
+    """Makes simulated serial sensors, each on a line of its own."""
+    from serial_sensor import Sensor
+    made = []
+
+    def make(*options, name="usb", devices=("serial-1",)):
+        made.append(Sensor(tmp_path, name, *options, devices=devices))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.kill()

@@ -9,6 +9,7 @@ import threading
 
 import paho.mqtt.client as paho
 import pytest
+from actors import crt_connection
 from house import ROOT, wait_for
 from paho.mqtt.enums import CallbackAPIVersion
 
@@ -137,20 +138,6 @@ def test_mqtt_js_publishes(house, scheme, version, tmp_path):
     subprocess.run(["node", script, url, device, version], check=True, timeout=30,
                    env={**os.environ, "NODE_PATH": str(PEERS / "node_modules")})
     arrived(house, device, 10)
-
-
-def crt_connection(host, port, client_id, tls=None):
-    from awscrt import io, mqtt
-
-    bootstrap = io.ClientBootstrap(io.EventLoopGroup(1), io.DefaultHostResolver(io.EventLoopGroup(1)))
-    context = None
-    if tls:
-        options = io.TlsContextOptions.create_client_with_mtls_from_path(tls["certificate"], tls["key"])
-        options.override_default_trust_store_from_path(None, tls["ca"])
-        context = io.ClientTlsContext(options)
-    client = mqtt.Client(bootstrap, context)
-    return mqtt.Connection(client=client, client_id=client_id, host_name=host, port=port, clean_session=True,
-                           keep_alive_secs=60)
 
 
 def test_awscrt_publishes_to_the_gateway(house):

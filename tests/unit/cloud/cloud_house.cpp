@@ -122,6 +122,7 @@ House::House(std::function<void(CloudOptions&)> change) {
   options.listen = "127.0.0.1:0";
   options.insecure_listen = "127.0.0.1:0";
   options.admin = "127.0.0.1:0";
+  options.control = options.cvm = options.credentials = "127.0.0.1:0";
   options.quotas.on = false;
   options.log = scratch.path() / "received.ndjson";
   if (change) change(options);
@@ -162,13 +163,30 @@ std::unique_ptr<Peer> House::tls_peer(const std::string& thing, const std::strin
                             static_cast<unsigned>(wire.size()));
   }
   contexts.push_back(context);
-  auto peer = std::make_unique<Peer>(loop, cloud->port(), context.get());
+  auto peer = std::make_unique<Peer>(loop, cloud->ports().mqtt, context.get());
+  peer->open();
+  return peer;
+}
+
+std::shared_ptr<asio::ssl::context> House::identity(const std::string& chain_pem,
+                                                    const std::string& key_pem) {
+  auto context = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_client);
+  context->load_verify_file(scratch.path() / "cloud" / "ca.pem");
+  context->set_verify_mode(asio::ssl::verify_peer);
+  context->use_certificate_chain(asio::buffer(chain_pem));
+  context->use_private_key(asio::buffer(key_pem), asio::ssl::context::pem);
+  return context;
+}
+
+std::unique_ptr<Peer> House::tls_peer_of(const std::string& chain_pem, const std::string& key_pem) {
+  contexts.push_back(identity(chain_pem, key_pem));
+  auto peer = std::make_unique<Peer>(loop, cloud->ports().mqtt, contexts.back().get());
   peer->open();
   return peer;
 }
 
 std::unique_ptr<Peer> House::plain_peer() {
-  auto peer = std::make_unique<Peer>(loop, cloud->insecure_port(), nullptr);
+  auto peer = std::make_unique<Peer>(loop, cloud->ports().insecure, nullptr);
   peer->open();
   return peer;
 }

@@ -64,6 +64,10 @@ struct House {
 
   // A TLS client with this thing's certificate (or none), not yet connected.
   std::unique_ptr<Peer> tls_peer(const std::string& thing, const std::string& alpn = {});
+  // With this certificate (and whatever follows it in the PEM) and key.
+  std::unique_ptr<Peer> tls_peer_of(const std::string& chain_pem, const std::string& key_pem);
+  std::shared_ptr<boost::asio::ssl::context> identity(const std::string& chain_pem,
+                                                      const std::string& key_pem);
   std::unique_ptr<Peer> plain_peer();
   // MQTT: connected, CONNACK 0 received.
   std::unique_ptr<Peer> client(const std::string& id, mqtt::Version version = mqtt::Version::v5);

@@ -309,11 +309,13 @@ TEST(DefaultPolicies, AreWhatAwsWouldTake) {
   sluice::test::Scratch scratch;
   ASSERT_TRUE(
       init_directory(scratch.path() / "c", {"eu-central-1"}, {}, WallTime(std::chrono::seconds(1793491200))));
-  for (const char* name : {"default.json", "all.json"}) {
+  for (const char* name : {"default.json", "all.json", "claim.json", "device.json", "gateway.json"}) {
     const auto text = read_file(scratch.path() / "c" / "policies" / name);
     ASSERT_TRUE(text);
     const auto policy = Policy::parse(*text);
     EXPECT_TRUE(policy) << name << ": " << policy.error().text;
+    for (const char* variable : {"${AWS", "${Role", "${Ingest"})
+      EXPECT_EQ(text->find(variable), text->npos) << name;
   }
 }
 

@@ -143,7 +143,7 @@ TEST(CloudTls, SurvivesASlowHandshakeAndMakesAnImpatientPeerGoAway) {
 
 TEST(CloudTls, EndsHandshakesThatNeverCome) {
   House house;
-  auto silent = std::make_unique<Peer>(house.loop, house.cloud->port(), nullptr);
+  auto silent = std::make_unique<Peer>(house.loop, house.cloud->ports().mqtt, nullptr);
   silent->open();
   house.settle();
   EXPECT_FALSE(silent->closed());

@@ -21,13 +21,13 @@ struct Trouble : testing::Test {
 
 TEST_F(Trouble, AnOutageDropsEverybodyAndEnds) {
   auto peer = house.client("gw-1");
-  const auto port = house.cloud->insecure_port();
+  const auto port = house.cloud->ports().insecure;
   fault(R"({"kind":"outage","seconds":20})");
   EXPECT_TRUE(house.until([&] { return peer->closed(); }));
   auto late = house.plain_peer();
   EXPECT_TRUE(house.until([&] { return late->closed(); })) << "connection refused";
   house.pass(21s);
-  EXPECT_EQ(house.cloud->insecure_port(), port);
+  EXPECT_EQ(house.cloud->ports().insecure, port);
   house.client("gw-1");
 }
 
@@ -221,7 +221,7 @@ TEST(CloudStart, SaysWhatIsMissing) {
   options.directory = house.scratch.path() / "cloud";
   options.listen = "127.0.0.1";
   EXPECT_NE(make_cloud(house.loop, clock, options, {}).error().text.find("ADDRESS:PORT"), std::string::npos);
-  options.listen = "127.0.0.1:" + std::to_string(house.cloud->port());
+  options.listen = "127.0.0.1:" + std::to_string(house.cloud->ports().mqtt);
   EXPECT_NE(make_cloud(house.loop, clock, options, {}).error().text.find("cannot listen"), std::string::npos);
   options.listen = "127.0.0.1:0";
   options.admin = "0.0.0.0:0";

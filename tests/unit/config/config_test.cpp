@@ -75,7 +75,7 @@ TEST(Config, ListsWhatIsAllowedWhenNothingIsNear) {
 TEST(Config, NamesWhatIsNotInThisVersion) {
   expect_only(with("cloud:\n", "cloud:\n  regions: [eu-central-1]\n"), "cloud.regions",
               "not in this version");
-  expect_only(plus("adapters:\n  - { kind: serial }\n"), "adapters", "not in this version");
+  expect_only(plus("shadow: {}\n"), "shadow", "not in this version");
 }
 
 TEST(Config, RefusesAValueOfTheWrongShape) {

@@ -24,12 +24,16 @@ class SchemaTable : public testing::Test {
             {"listen[].", &listener_},
             {"devices.products{}.", &product_},
             {"devices.known{}.", &device_},
+            {"adapters[].", &adapter_},
+            {"devices.admit[].", &admit_},
             {"routes[].", &route_}};
   }
   Options options_;
   ListenerOptions listener_;
   ProductOptions product_;
   DeviceOptions device_;
+  AdapterOptions adapter_;
+  AdmitOptions admit_;
   RouteOptions route_;
 };
 

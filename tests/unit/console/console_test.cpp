@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
@@ -78,6 +79,21 @@ class ConsoleTest : public testing::Test {
   boost::asio::io_context loop_{1};
   test::VirtualClock clock_;
 };
+
+TEST_F(ConsoleTest, SendsAwayWhoseProcessIsBarred) {
+  const auto console = make();
+  console->add("ask", [](const json&, const Console::Reply& reply) { reply(ok(1)); });
+  int asked = 0;
+  console->bar([&](int process) {
+    asked = process;
+    return process == ::getpid();
+  });
+  ASSERT_TRUE(console->start());
+  Client client(*this);
+  EXPECT_TRUE(client.is_closed());
+  EXPECT_EQ(asked, ::getpid());
+  console->stop();
+}
 
 TEST_F(ConsoleTest, AnswersACommandWithItsResult) {
   const auto console = make();

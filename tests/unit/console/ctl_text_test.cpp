@@ -122,6 +122,42 @@ TEST(TopView, MeasuresRatesBetweenItsOwnSamples) {
   EXPECT_EQ(view.line().find("-"), std::string::npos) << view.line();
 }
 
+TEST(TopView, SumsManyDevicesByTheirProductAndWhoBringsThem) {
+  TopView view;
+  const auto sample = [](int readings, MonoTime at) {
+    auto devices = json::array();
+    for (int i = 0; i < 9; ++i) {
+      devices.push_back({{"id", "s" + std::to_string(i)},
+                         {"product", "sensor"},
+                         {"connected", i != 0},
+                         {"adapter", ""},
+                         {"readings", readings}});
+    }
+    devices.push_back({{"id", "m-1"},
+                       {"product", "meter"},
+                       {"connected", true},
+                       {"adapter", "bus-1"},
+                       {"readings", 2 * readings}});
+    return TopView::Sample{{{"totals", json::object()},
+                            {"identity",
+                             {{"method", "cvm"},
+                              {"gateway", {{"state", "active"}}},
+                              {"counts", {{"active", 4}, {"requested", 1}}}}}},
+                           {{"equation", {{"holds", true}}}},
+                           std::move(devices),
+                           at};
+  };
+  view.take(sample(0, MonoTime(1s)));
+  view.take(sample(10, MonoTime(2s)));
+  const auto screen = view.screen(80);
+  EXPECT_NE(screen.find("meter    bus-1         1          1  20/s        20"), std::string::npos) << screen;
+  EXPECT_NE(screen.find("sensor   itself        9          8  90/s        90"), std::string::npos) << screen;
+  EXPECT_NE(screen.find("identities gateway active, devices: 4 active, 1 requested, by cvm"),
+            std::string::npos)
+      << screen;
+  EXPECT_EQ(screen.find("s1"), std::string::npos) << screen;
+}
+
 TEST(Sparkline, IsFlatWithoutAnything) {
   EXPECT_EQ(sparkline({0, 0}), "▁▁");
   EXPECT_EQ(sparkline({0, 4, 8}), "▁▅█");

@@ -5,11 +5,14 @@
 
 #include <nlohmann/json.hpp>
 
-#include "tests/unit/device/certs.hpp"
+#include "tests/support/certificates.hpp"
 #include "tests/unit/device/client.hpp"
 
 namespace sluice::device::test {
 namespace {
+
+using sluice::test::make_certificate;
+using sluice::test::Pem;
 
 using mqtt::Reason;
 using Ask = ListenerOptions::ClientCertificate;

@@ -2,35 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include <boost/asio/post.hpp>
 #include <fstream>
 
 namespace sluice::device::test {
-
-result<void> MemoryRegistry::scan(store::Space space,
-                                  const std::function<void(std::string_view, std::string_view)>& fn) {
-  for (const auto& [key, value] : rows) {
-    if (key.first == space) fn(key.second, value);
-  }
-  return {};
-}
-
-void MemoryRegistry::put(store::Space space, std::string_view key, std::string_view value,
-                         std::function<void(result<void>)> done) {
-  boost::asio::post(loop_, [this, space, key = std::string(key), value = std::string(value), done] {
-    if (broken) return done(Error{errc::io, "the registry is broken"});
-    rows[{space, key}] = value;
-    done({});
-  });
-}
-
-void MemoryRegistry::erase(store::Space space, std::string_view key, std::function<void(result<void>)> done) {
-  boost::asio::post(loop_, [this, space, key = std::string(key), done] {
-    if (broken) return done(Error{errc::io, "the registry is broken"});
-    rows.erase({space, key});
-    done({});
-  });
-}
 
 Offer ScriptedReadings::offer(const DeviceRef& device, const Reading& reading) {
   ++count;

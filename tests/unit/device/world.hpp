@@ -12,32 +12,17 @@
 #include "core/sinks.hpp"
 #include "device/device.hpp"
 #include "store/registry.hpp"
+#include "tests/support/memory_registry.hpp"
 #include "tests/support/memory_store.hpp"
 #include "tests/support/scratch.hpp"
 #include "tests/support/virtual_clock.hpp"
 
 namespace sluice::device::test {
 
+using sluice::test::MemoryRegistry;
 using sluice::test::MemoryStore;
 using sluice::test::Scratch;
 using sluice::test::VirtualClock;
-
-// Keeps its rows; a write is reported on the next turn of the loop.
-class MemoryRegistry final : public store::Registry {
- public:
-  explicit MemoryRegistry(boost::asio::io_context& loop) : loop_(loop) {}
-  result<void> scan(store::Space space,
-                    const std::function<void(std::string_view, std::string_view)>& fn) override;
-  void put(store::Space space, std::string_view key, std::string_view value,
-           std::function<void(result<void>)> done) override;
-  void erase(store::Space space, std::string_view key, std::function<void(result<void>)> done) override;
-  void close() override {}
-  std::map<std::pair<store::Space, std::string>, std::string> rows;
-  bool broken = false;  // writes fail
-
- private:
-  boost::asio::io_context& loop_;
-};
 
 // Virtual time that can leap: timers are then late, as after a SIGSTOP or a suspend.
 class LeapingClock final : public Clock {

@@ -198,6 +198,20 @@ TEST_F(IdentityLane, TellsThatTheCloudClosesEachTimeButNotThatItDidOnce) {
   EXPECT_EQ(troubles, (std::vector<std::pair<LaneId, errc>>{{kGatewayLane, errc::closed}}));
 }
 
+TEST_F(IdentityLane, TellsAgainAfterATrialThatCameToNothing) {
+  start_with("revoked");
+  refuse("revoked", failure(Kind::refused, errc::unauthorized));
+  refuse("new", failure(Kind::refused, errc::unauthorized));
+  cloud.lose_all({0, ""});
+  pass(1min, 100ms);
+  ASSERT_EQ(troubles.size(), 1U);
+  rotate("new");
+  pass_until([this] { return outcome.has_value(); }, 5min, 100ms);
+  EXPECT_EQ(*outcome, errc::unauthorized);
+  pass(5min, 100ms);
+  EXPECT_EQ(troubles.size(), 2U) << "whoever kept the first to himself meanwhile must hear it";
+}
+
 TEST_F(IdentityLane, DoesNotBlameTheCertificateForTheNetworkNorForAThrottle) {
   start_with("good");
   refuse("good", failure(Kind::tcp, errc::unreachable));

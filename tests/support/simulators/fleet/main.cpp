@@ -215,6 +215,7 @@ int run(int argc, char** argv) {
   Fleet fleet{loop,     *clock, tls,
               *options, acked,  make_stderr_log(given.contains("verbose") ? Level::debug : Level::warning)};
   std::vector<std::unique_ptr<Device>> devices;
+  devices.reserve(options->devices);
   for (std::size_t i = 0; i < options->devices; ++i) devices.push_back(std::make_unique<Device>(fleet, i));
   Pacer pacer(fleet, devices, given.contains("report"));
   boost::asio::signal_set signals(loop, SIGINT, SIGTERM);
