@@ -3,6 +3,7 @@
 // counted.
 #pragma once
 
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <map>
 #include <memory>
@@ -34,26 +35,28 @@ class ScriptedCloud {
   std::size_t active(const std::string& thing);
   std::optional<std::string> lane_certificate(LaneId lane) const;
 
-  // The script.
+  // The script. HTTP is served by workers: flags and counts are atomic, the rest is for when nothing is under
+  // way.
   std::map<std::string, std::string> tokens;  // productid: token
-  bool reachable = true;                      // HTTPS and MQTT
-  bool reissue = true;                        // CVM: another key gets another certificate,
-  bool retires_at_once = false;       // and the former one is retired now, not when the same key asks again
-  bool registers_at_contact = false;  // JITP: certificates of our CA
-  unsigned drops = 1;                 // first contacts that are dropped before it counts
+  std::atomic<bool> reachable = true;         // HTTPS and MQTT
+  std::atomic<bool> reissue = true;           // CVM: another key gets another certificate,
+  std::atomic<bool> retires_at_once =
+      false;  // and the former one is retired now, not when the same key asks again
+  std::atomic<bool> registers_at_contact = false;  // JITP: certificates of our CA
+  std::atomic<unsigned> drops = 1;                 // first contacts that are dropped before it counts
   nlohmann::json device_configuration = nlohmann::json::object();  // fleet
-  bool in_kind = true;                                             // fleet: the hook looks at tokens
+  std::atomic<bool> in_kind = true;                                // fleet: the hook looks at tokens
   std::vector<std::pair<unsigned, std::string>>
-      answers;                     // next answers of the CVM, instead of its own: status, body
-  std::string retry_after = "";    // header of those
-  std::string thing_instead;       // the CVM names another thing
-  bool other_key = false;          // the CVM certifies a key that is not the CSR's
-  bool awslabs = false;            // speaks the awslabs shape
-  bool takes_certificates = true;  // false: MQTT refuses every one
-  bool lose_answers = false;       // the work is done, the answer never comes
+      answers;                                  // next answers of the CVM, instead of its own: status, body
+  std::string retry_after = "";                 // header of those
+  std::string thing_instead;                    // the CVM names another thing
+  std::atomic<bool> other_key = false;          // the CVM certifies a key that is not the CSR's
+  std::atomic<bool> awslabs = false;            // speaks the awslabs shape
+  std::atomic<bool> takes_certificates = true;  // false: MQTT refuses every one
+  std::atomic<bool> lose_answers = false;       // the work is done, the answer never comes
 
   // What happened.
-  unsigned requests = 0, refused = 0, connects = 0, talks = 0;
+  std::atomic<unsigned> requests = 0, refused = 0, connects = 0, talks = 0;
   std::vector<std::string> urls, bodies, headers;
   std::vector<std::string> claims;  // client ids of the claim certificate
   std::map<LaneId, CloudIdentity> lanes;
