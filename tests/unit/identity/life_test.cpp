@@ -67,7 +67,7 @@ TEST(Identity, ARefusedTokenIsNotAskedForAgainForAWhile) {
   house.start();
   ASSERT_TRUE(house.until([&] { return house.up(""); }));
   ASSERT_EQ(house.admit("m1", "guessed")->kind, Kind::refused);
-  const auto before = house.cloud.requests;
+  const unsigned before = house.cloud.requests;
   for (int i = 0; i < 5; ++i) EXPECT_EQ(house.admit("m1", "guessed")->kind, Kind::refused);
   EXPECT_EQ(house.cloud.requests, before);
   house.pass(11min);
@@ -82,7 +82,7 @@ TEST(Identity, AWrongTokenForAKnownDeviceNeverReachesTheService) {
   house.start();
   ASSERT_EQ(house.admit("m1", "token-m1")->kind, Kind::granted);
   ASSERT_TRUE(house.until([&] { return house.up("m1"); }));
-  const auto before = house.cloud.requests;
+  const unsigned before = house.cloud.requests;
   EXPECT_EQ(house.admit("m1", "token-m2")->kind, Kind::refused);
   EXPECT_EQ(house.cloud.requests, before);
   EXPECT_EQ(house.state("m1"), "active");
@@ -222,7 +222,7 @@ TEST(Identity, AFailingRegistryStopsTheLifeBeforeItsNextStep) {
   house.start();
   ASSERT_TRUE(house.until([&] { return house.up(""); }));
   house.registry.broken = true;
-  const auto before = house.cloud.requests;
+  const unsigned before = house.cloud.requests;
   house.knock("m1", "token-m1");
   house.pass(30s);
   EXPECT_EQ(house.cloud.requests, before) << "nobody is asked with a key that is not on disk";

@@ -71,7 +71,7 @@ TEST_F(Operator, AFormerCertificateThatTheServiceDoesNotRetireIsNamedInTheStatus
   ASSERT_TRUE(house.told([&](Done done) { house.room->rotate("m1", done); }));
   ASSERT_TRUE(house.until([&] { return house.state("m1") == "retiring"; }));
   house.cloud.reachable = false;
-  const auto asked = house.cloud.requests;
+  const unsigned asked = house.cloud.requests;
   house.pass(30s);
   house.restart();
   EXPECT_EQ(house.state("m1"), "retiring");
