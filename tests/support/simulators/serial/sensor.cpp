@@ -128,10 +128,12 @@ void Sensor::say(Device& device) {
   auto bytes = whole;
   if (options_.halves > 0 && chance() < options_.halves) bytes.resize(bytes.size() / 2);
   bytes = harmed(std::move(bytes));
-  if (sent_log_.is_open())
-    sent_log_ << device.id << ' ' << device.seq << (bytes == whole ? " whole" : " harmed") << std::endl;
   if (options_.baud != 0) bytes = heard(bytes, options_.baud, rate_of(master_.native_handle()));
-  (void)!::write(master_.native_handle(), bytes.data(), bytes.size());
+  // What a full line does not take is gone, as on a wire.
+  const auto taken = ::write(master_.native_handle(), bytes.data(), bytes.size());
+  const bool left = bytes == whole && taken == static_cast<ssize_t>(bytes.size());
+  if (sent_log_.is_open())
+    sent_log_ << device.id << ' ' << device.seq << (left ? " whole" : " harmed") << std::endl;
   ++sent;
   const auto now = clock_.now();
   device.open = options_.waits_for_ack;
