@@ -1,6 +1,6 @@
 // The table of devices that may become somebody in AWS: who they are, the hash of their token, and how far
-// their redemption got. Kinds: DynamoDB (device_table_dynamodb.hpp), a JSON file or memory
-// (device_table_file.hpp). One contract suite holds all of them (tests/contract/device_table). Calls block;
+// their redemption got. Kinds: DynamoDB (device_table_dynamodb.hpp), a folder on a laptop
+// (cloud/local/devices.hpp). One contract suite holds all of them (tests/contract/device_table). Calls block;
 // any thread may call.
 #pragma once
 

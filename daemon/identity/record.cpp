@@ -11,20 +11,25 @@ using Json = nlohmann::json;
 
 constexpr int kVersion = 1;
 
+// The texts of papers, as the row names them.
+template <typename Of, typename Each>
+void each_text(Of& papers, const Each& each) {
+  each("key", papers.sealed_key);
+  each("csr", papers.csr);
+  each("certificate", papers.certificate);
+  each("id", papers.certificate_id);
+  each("ownership", papers.sealed_ownership);
+  each("endpoint", papers.endpoint);
+  each("credentials_endpoint", papers.credentials_endpoint);
+  each("role_alias", papers.role_alias);
+  each("root_ca", papers.root_ca);
+}
+
 Json papers_json(const Papers& papers) {
   Json json = Json::object();
-  const auto text = [&json](const char* name, const std::string& value) {
+  each_text(papers, [&json](const char* name, const std::string& value) {
     if (!value.empty()) json[name] = value;
-  };
-  text("key", papers.sealed_key);
-  text("csr", papers.csr);
-  text("certificate", papers.certificate);
-  text("id", papers.certificate_id);
-  text("ownership", papers.sealed_ownership);
-  text("endpoint", papers.endpoint);
-  text("credentials_endpoint", papers.credentials_endpoint);
-  text("role_alias", papers.role_alias);
-  text("root_ca", papers.root_ca);
+  });
   if (papers.enlisted) json["enlisted"] = true;
   if (papers.not_after != 0) json["not_after"] = papers.not_after;
   if (papers.since != 0) json["since"] = papers.since;
@@ -33,18 +38,9 @@ Json papers_json(const Papers& papers) {
 
 Papers papers_of(const Json& json) {
   Papers papers;
-  const auto text = [&json](const char* name, std::string& into) {
+  each_text(papers, [&json](const char* name, std::string& into) {
     if (const auto it = json.find(name); it != json.end()) into = it->get<std::string>();
-  };
-  text("key", papers.sealed_key);
-  text("csr", papers.csr);
-  text("certificate", papers.certificate);
-  text("id", papers.certificate_id);
-  text("ownership", papers.sealed_ownership);
-  text("endpoint", papers.endpoint);
-  text("credentials_endpoint", papers.credentials_endpoint);
-  text("role_alias", papers.role_alias);
-  text("root_ca", papers.root_ca);
+  });
   papers.enlisted = json.value("enlisted", false);
   papers.not_after = json.value("not_after", std::int64_t{0});
   papers.since = json.value("since", std::int64_t{0});

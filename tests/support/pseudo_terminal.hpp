@@ -1,17 +1,37 @@
-// A serial line without hardware: a pty whose other end is the test, under a name of its own, as
-// /dev/serial/by-id gives it.
+// A serial line without hardware: a pty whose other end is the test or a simulator, under a name of its own,
+// as /dev/serial/by-id gives it.
 #pragma once
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <array>
 #include <filesystem>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
 namespace sluice::test {
+
+struct PtyEnds {
+  int master = -1;   // does not block
+  std::string path;  // of the other end
+};
+// In raw mode. Errors: an exception.
+inline PtyEnds open_pty() {
+  PtyEnds ends{::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK), {}};
+  std::array<char, 128> path{};
+  termios raw{};
+  if (ends.master < 0 || ::grantpt(ends.master) != 0 || ::unlockpt(ends.master) != 0 ||
+      ::ptsname_r(ends.master, path.data(), path.size()) != 0 || ::tcgetattr(ends.master, &raw) != 0)
+    throw std::runtime_error("no pty");
+  ::cfmakeraw(&raw);
+  ::tcsetattr(ends.master, TCSANOW, &raw);
+  ends.path = path.data();
+  return ends;
+}
 
 class PseudoTerminal {
  public:
@@ -22,14 +42,11 @@ class PseudoTerminal {
 
   // Comes back as another device (/dev/pts/N) under the same name.
   void plug() {
-    master_ = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
-    ::grantpt(master_);
-    ::unlockpt(master_);
-    std::array<char, 128> path{};
-    ::ptsname_r(master_, path.data(), path.size());
+    auto ends = open_pty();
+    master_ = ends.master;
     std::error_code ignored;
     std::filesystem::remove(name_, ignored);
-    std::filesystem::create_symlink(path.data(), name_);
+    std::filesystem::create_symlink(ends.path, name_);
   }
   void unplug() {
     if (master_ >= 0) ::close(master_);

@@ -1,10 +1,25 @@
 import pathlib
+import signal
+import subprocess
 import sys
 
 import pytest
-from house import Gateway, LocalCloud, free_port, gateway_config
+from house import Gateway, LocalCloud, accepts, free_port, gateway_config, wait_for
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+
+@pytest.fixture(scope="module")
+def moto(tmp_path_factory):
+    """moto's server, new for each file; its address."""
+    port = free_port()
+    log = (tmp_path_factory.mktemp("moto") / "log").open("w")
+    server = subprocess.Popen([pathlib.Path(sys.executable).with_name("moto_server"), "-H", "127.0.0.1", "-p", str(port)],
+                              stdout=log, stderr=log)
+    wait_for("moto listens", lambda: accepts(port), 60)
+    yield f"http://127.0.0.1:{port}"
+    server.send_signal(signal.SIGINT)
+    server.wait(20)
 
 
 class House:

@@ -2,32 +2,17 @@
 
 import json
 import os
-import pathlib
 import shutil
-import signal
 import subprocess
-import sys
 
 import boto3
 import cloud_stack
 import pytest
 import yaml
-from house import SLUICECTL, accepts, free_port, wait_for
+from house import SLUICECTL, free_port
 
 DEPLOY = cloud_stack.ROOT / "cloud/stack/deploy"
 ACCOUNT = "123456789012"
-
-
-@pytest.fixture(scope="module")
-def moto(tmp_path_factory):
-    port = free_port()
-    log = (tmp_path_factory.mktemp("moto") / "log").open("w")
-    server = subprocess.Popen([pathlib.Path(sys.executable).with_name("moto_server"), "-H", "127.0.0.1", "-p", str(port)],
-                              stdout=log, stderr=log)
-    wait_for("moto listens", lambda: accepts(port), 60)
-    yield f"http://127.0.0.1:{port}"
-    server.send_signal(signal.SIGINT)
-    server.wait(20)
 
 
 class Cloud:

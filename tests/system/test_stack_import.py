@@ -4,33 +4,18 @@ import base64
 import csv
 import hashlib
 import os
-import pathlib
 import re
-import signal
 import stat
 import subprocess
-import sys
 
 import boto3
 import cloud_stack
 import pytest
-from house import BUILD, accepts, free_port, wait_for
+from house import BUILD
 
 IMPORT = cloud_stack.ROOT / "cloud/stack/import"
 PROGRAM = BUILD / "cloud/stack/sluice-cloud-import"
 TOKEN = "a-token-that-nobody-may-see"
-
-
-@pytest.fixture(scope="module")
-def moto(tmp_path_factory):
-    port = free_port()
-    log = (tmp_path_factory.mktemp("moto") / "log").open("w")
-    server = subprocess.Popen([pathlib.Path(sys.executable).with_name("moto_server"), "-H", "127.0.0.1", "-p", str(port)],
-                              stdout=log, stderr=log)
-    wait_for("moto listens", lambda: accepts(port), 60)
-    yield f"http://127.0.0.1:{port}"
-    server.send_signal(signal.SIGINT)
-    server.wait(20)
 
 
 class Tables:

@@ -11,8 +11,8 @@
 
 #include "aws/dynamodb.hpp"
 #include "cloud/lambda/device_table_dynamodb.hpp"
-#include "cloud/lambda/device_table_file.hpp"
 #include "cloud/local/devices.hpp"
+#include "tests/support/memory_device_table.hpp"
 #include "tests/support/scratch.hpp"
 
 namespace sluice::lambda {
@@ -27,19 +27,7 @@ class Kind {
 
 class Memory final : public Kind {
  public:
-  std::unique_ptr<DeviceTable> open() override { return make_memory_device_table(); }
-};
-
-class File final : public Kind {
- public:
-  std::unique_ptr<DeviceTable> open() override {
-    auto table = open_device_table_file(scratch_.path() / "devices.json");
-    EXPECT_TRUE(table) << table.error().text;
-    return table ? std::move(*table) : nullptr;
-  }
-
- private:
-  test::Scratch scratch_;
+  std::unique_ptr<DeviceTable> open() override { return std::make_unique<test::MemoryDeviceTable>(); }
 };
 
 // The local cloud's: a file for each device.
@@ -50,7 +38,7 @@ class Folder final : public Kind {
   }
 
  private:
-  test::Scratch scratch_;
+  sluice::test::Scratch scratch_;
 };
 
 // The table SLUICE_TEST_TABLE exists there already.
@@ -82,7 +70,6 @@ class DeviceTableContract : public ::testing::TestWithParam<const char*> {
   static std::unique_ptr<Kind> make() {
     const std::string_view name = GetParam();
     if (name == "Memory") return std::make_unique<Memory>();
-    if (name == "File") return std::make_unique<File>();
     if (name == "Folder") return std::make_unique<Folder>();
     return std::make_unique<Dynamo>();
   }
@@ -219,48 +206,55 @@ TEST_P(DeviceTableContract, OneOfManyWritersWins) {
 }
 
 std::vector<const char*> kinds() {
-  std::vector<const char*> names{"Memory", "File", "Folder"};
+  std::vector<const char*> names{"Memory", "Folder"};
   if (std::getenv("SLUICE_TEST_DYNAMODB") != nullptr) names.push_back("Dynamodb");
   return names;
 }
 INSTANTIATE_TEST_SUITE_P(Kinds, DeviceTableContract, ::testing::ValuesIn(kinds()),
                          [](const auto& param) { return std::string(param.param); });
 
-// Of the file alone: what survives, and what is never overwritten.
-TEST(DeviceTableFile, SurvivesARestart) {
-  const test::Scratch scratch;
-  const auto path = scratch.path() / "devices.json";
+// Of the folder alone: what survives, and what is never overwritten.
+TEST(DeviceFolder, SurvivesARestart) {
+  const sluice::test::Scratch scratch;
+  const auto folder = scratch.path() / "devices";
   DeviceRecord record;
   record.productid = "d";
   record.token_hash = "h";
   record.retiring = {"a"};
-  ASSERT_TRUE((*open_device_table_file(path))->put(record));
-  EXPECT_EQ(**(*open_device_table_file(path))->find("d"), record);
-  EXPECT_EQ(std::filesystem::status(path).permissions() & std::filesystem::perms::others_read,
+  ASSERT_TRUE(cloud::open_devices(folder, {})->put(record));
+  EXPECT_EQ(**cloud::open_devices(folder, {})->find("d"), record);
+  EXPECT_EQ(std::filesystem::status(folder / "d.json").permissions() & std::filesystem::perms::others_read,
             std::filesystem::perms::none);
 }
 
-TEST(DeviceTableFile, IsNotOverwrittenWhenItCannotBeRead) {
-  const test::Scratch scratch;
-  const auto path = scratch.path() / "devices.json";
-  for (const char* text : {"", "{", "[]", R"({"devices":7})", R"({"devices":[{"productid":"d"}]})",
-                           R"({"devices":[{"productid":"d","accessToken":"h","applyState":"new"}]})"}) {
-    std::ofstream(path) << text;
-    const auto table = open_device_table_file(path);
-    ASSERT_FALSE(table) << text;
-    EXPECT_NE(table.error().text.find("devices.json"), std::string::npos);
+TEST(DeviceFolder, ARecordThatCannotBeReadIsNoUnknownDeviceAndIsNotReplaced) {
+  const sluice::test::Scratch scratch;
+  const auto folder = scratch.path() / "devices";
+  std::filesystem::create_directory(folder);
+  DeviceRecord record;
+  record.productid = "d";
+  for (const char* text :
+       {"", "{", "[]", R"({"product":"p"})", R"({"accessToken":"h","applyState":"new"})"}) {
+    std::ofstream(folder / "d.json") << text;
+    const auto table = cloud::open_devices(folder, {});
+    const auto found = table->find("d");
+    ASSERT_FALSE(found) << text;
+    EXPECT_NE(found.error().text.find("d.json"), std::string::npos) << found.error().text;
+    const auto replaced = table->replace(record, record);
+    EXPECT_TRUE(!replaced || !*replaced) << text;
   }
 }
 
-TEST(DeviceTableFile, WhatCannotBeWrittenIsNotThereEither) {
-  const test::Scratch scratch;
-  std::filesystem::create_directory(scratch.path() / "gone");
-  auto table = *open_device_table_file(scratch.path() / "gone" / "devices.json");
-  std::filesystem::remove_all(scratch.path() / "gone");
+TEST(DeviceFolder, WhatCannotBeWrittenIsNotThereEither) {
+  const sluice::test::Scratch scratch;
+  std::ofstream(scratch.path() / "devices") << "no folder";
+  const auto table = cloud::open_devices(scratch.path() / "devices", {});
   DeviceRecord record;
   record.productid = "d";
+  record.token_hash = "h";
   EXPECT_FALSE(table->put(record));
-  EXPECT_FALSE(*table->find("d"));
+  const auto found = table->find("d");
+  EXPECT_TRUE(!found || !*found);
 }
 
 }  // namespace

@@ -7,8 +7,8 @@
 #include <string>
 
 #include "cloud/lambda/cvm/redemption.hpp"
-#include "cloud/lambda/device_table_file.hpp"
 #include "device/token_hash.hpp"
+#include "tests/support/memory_device_table.hpp"
 #include "tests/unit/lambda/fake_iot.hpp"
 
 namespace sluice::lambda::test {
@@ -21,16 +21,16 @@ class CutTable final : public DeviceTable {
  public:
   explicit CutTable(Faults& faults) : faults_(faults) {}
   aws::result<std::optional<DeviceRecord>> find(std::string_view productid) override {
-    return faults_.step([&] { return table_->find(productid); });
+    return faults_.step([&] { return table_.find(productid); });
   }
   aws::result<bool> replace(const DeviceRecord& seen, const DeviceRecord& next) override {
-    return faults_.step([&] { return table_->replace(seen, next); });
+    return faults_.step([&] { return table_.replace(seen, next); });
   }
-  aws::result<void> put(const DeviceRecord& record) override { return table_->put(record); }
+  aws::result<void> put(const DeviceRecord& record) override { return table_.put(record); }
 
  private:
   Faults& faults_;
-  std::unique_ptr<DeviceTable> table_ = make_memory_device_table();
+  MemoryDeviceTable table_;
 };
 
 struct World {

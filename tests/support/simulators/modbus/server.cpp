@@ -2,9 +2,7 @@
 
 #include <fcntl.h>
 #include <modbus/modbus.h>
-#include <stdlib.h>
 #include <sys/socket.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +11,8 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <utility>
+
+#include "tests/support/pseudo_terminal.hpp"
 
 namespace sluice::simulators {
 namespace {
@@ -123,18 +123,10 @@ void ModbusServer::plug(bool in) {
     line_.close(ec);
     return;
   }
-  const int master = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
-  std::array<char, 128> path{};
-  if (master < 0 || ::grantpt(master) != 0 || ::unlockpt(master) != 0 ||
-      ::ptsname_r(master, path.data(), path.size()) != 0)
-    throw std::runtime_error("no pty");
-  termios raw{};
-  ::tcgetattr(master, &raw);
-  ::cfmakeraw(&raw);
-  ::tcsetattr(master, TCSANOW, &raw);
-  spare_ = ::open(path.data(), O_RDWR | O_NOCTTY | O_CLOEXEC);
+  const auto [master, path] = test::open_pty();
+  spare_ = ::open(path.c_str(), O_RDWR | O_NOCTTY | O_CLOEXEC);
   line_.assign(master);
-  terminal_ = path.data();
+  terminal_ = path;
   std::filesystem::create_symlink(terminal_, options_.link);
   heard_.clear();
   read_line();

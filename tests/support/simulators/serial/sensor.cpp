@@ -2,15 +2,13 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <stdlib.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "tests/support/pseudo_terminal.hpp"
 #include "uart.hpp"
 
 namespace sluice::simulators {
@@ -49,22 +47,14 @@ bool Sensor::done() const {
 }
 
 void Sensor::plug() {
-  const int master = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
-  std::array<char, 128> path{};
-  if (master < 0 || ::grantpt(master) != 0 || ::unlockpt(master) != 0 ||
-      ::ptsname_r(master, path.data(), path.size()) != 0)
-    throw std::runtime_error("no pty");
-  termios raw{};
-  ::tcgetattr(master, &raw);
-  ::cfmakeraw(&raw);
-  ::tcsetattr(master, TCSANOW, &raw);
-  spare_slave_ = ::open(path.data(), O_RDWR | O_NOCTTY | O_CLOEXEC);
+  const auto [master, path] = test::open_pty();
+  spare_slave_ = ::open(path.c_str(), O_RDWR | O_NOCTTY | O_CLOEXEC);
   master_.assign(master);
   std::error_code ignored;
   std::filesystem::remove(options_.link, ignored);
-  std::filesystem::create_symlink(path.data(), options_.link);
+  std::filesystem::create_symlink(path, options_.link);
   ++plugs;
-  fmt::print(stderr, "plugged in: {} -> {}\n", options_.link.string(), path.data());
+  fmt::print(stderr, "plugged in: {} -> {}\n", options_.link.string(), path);
   read();
   if (options_.unplug_every > Duration::zero()) plug_.start(options_.unplug_every, [this] { unplug(); });
 }

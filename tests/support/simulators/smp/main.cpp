@@ -2,9 +2,7 @@
 // is; takes faults at the start and while it runs, as lines on a FIFO.
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <stdlib.h>
 #include <sys/stat.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include <array>
@@ -21,6 +19,7 @@
 
 #include "smp/device_port.hpp"
 #include "smp/image_maker.hpp"
+#include "tests/support/pseudo_terminal.hpp"
 
 namespace po = boost::program_options;
 namespace asio = boost::asio;
@@ -79,19 +78,6 @@ class Stream {
   std::array<char, 4096> buffer_{};
   std::string writing_, unsent_;
 };
-
-// The master's end; the slave stays open here too, so that readers may come and go.
-int open_pty(std::string& path) {
-  const int master = ::posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-  if (master < 0 || ::grantpt(master) != 0 || ::unlockpt(master) != 0) give_up("no pty");
-  path = ::ptsname(master);
-  const int slave = ::open(path.c_str(), O_RDWR | O_NOCTTY | O_CLOEXEC);
-  termios raw{};
-  if (slave < 0 || ::tcgetattr(slave, &raw) != 0) give_up("no pty");
-  ::cfmakeraw(&raw);
-  if (::tcsetattr(slave, TCSANOW, &raw) != 0) give_up("no pty");
-  return master;
-}
 
 // Datagrams go back to whoever sent last.
 class Datagrams {
@@ -208,8 +194,10 @@ int run(Settings s) {
     port.on_out([&](const std::string& bytes) { datagrams->write(bytes); });
     say(fmt::format("udp 127.0.0.1:{}", datagrams->port()));
   } else {
-    std::string path;
-    pty = std::make_unique<Stream>(loop, open_pty(path), [&](std::string_view bytes) { port.in(bytes); });
+    const auto [master, path] = test::open_pty();
+    // The other end stays open here too, so that readers may come and go; with the process.
+    if (::open(path.c_str(), O_RDWR | O_NOCTTY | O_CLOEXEC) < 0) give_up("no pty");
+    pty = std::make_unique<Stream>(loop, master, [&](std::string_view bytes) { port.in(bytes); });
     port.on_out([&](const std::string& bytes) { pty->write(bytes); });
     if (!s.link.empty()) {
       std::filesystem::remove(s.link);
