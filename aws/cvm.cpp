@@ -16,6 +16,13 @@ constexpr std::size_t kMaxArn = 2048;
 
 Error invalid(std::string text) { return {Error::Kind::invalid, 400, "BadRequest", std::move(text), {}}; }
 
+result<nlohmann::json> object_of(std::string_view body) {
+  if (body.size() > kMaxBody) return invalid("the body has more than " + std::to_string(kMaxBody) + " bytes");
+  auto object = parse_object(body, kMaxBody);
+  if (!object) return invalid("the body is no JSON object");
+  return {boost::system::in_place_value, std::move(*object)};
+}
+
 bool is_name(std::string_view text) {
   return std::ranges::all_of(text, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == ':' ||
@@ -23,8 +30,9 @@ bool is_name(std::string_view text) {
   });
 }
 
-bool is_hex(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+bool is_certificate_id(std::string_view text) {
+  return text.size() == 64 &&
+         std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 // Printed into logs, topics and commands of others later: no control characters, no blanks.
@@ -69,7 +77,7 @@ Error not_the_contract(unsigned status, const std::string& what) {
           status,
           {},
           "the certificate vending service answered HTTP " + std::to_string(status) + ", but " + what +
-              "; check that the URL is the one of /certificates",
+              "; check that the URL is the vending service's",
           {}};
 }
 
@@ -90,7 +98,7 @@ result<Vended> vended_from(unsigned status, std::string_view body) {
   if (!problem.empty()) return not_the_contract(status, problem);
   if (!is_pem(out.certificate_pem, "CERTIFICATE"))
     return not_the_contract(status, "certificatePem is no PEM");
-  if (out.certificate_id.size() != 64 || !is_hex(out.certificate_id)) {
+  if (!is_certificate_id(out.certificate_id)) {
     return not_the_contract(status, "certificateId is not 64 hex digits");
   }
   if (!is_name(out.thing_name)) return not_the_contract(status, "thingName is no name of a thing");
@@ -135,63 +143,7 @@ Error::Kind kind_of(unsigned status, const std::optional<Refusal>& refusal) {
   return status >= 400 ? Error::Kind::invalid : Error::Kind::protocol;
 }
 
-}  // namespace
-
-std::string to_json(const Request& request) {
-  nlohmann::json object = {
-      {"productid", request.productid}, {"accessToken", request.access_token}, {"csr", request.csr}};
-  if (!request.region.empty()) object["region"] = request.region;
-  return dumped(object);
-}
-
-std::vector<std::pair<std::string, std::string>> authorizer_headers(const Request& request) {
-  const auto& token = request.access_token;
-  const bool fits = !token.empty() && std::ranges::all_of(token, [](char c) { return c > 0x20 && c < 0x7f; });
-  if (!fits || !is_name(request.productid)) return {};
-  return {{"productid", request.productid}, {"accesstoken", token}};
-}
-
-std::string to_json(const Vended& vended) {
-  return dumped({{"certificatePem", vended.certificate_pem},
-                 {"certificateId", vended.certificate_id},
-                 {"certificateArn", vended.certificate_arn},
-                 {"thingName", vended.thing_name},
-                 {"product", vended.product},
-                 {"region", vended.region},
-                 {"dataEndpoint", vended.data_endpoint},
-                 {"credentialsEndpoint", vended.credentials_endpoint},
-                 {"roleAlias", vended.role_alias},
-                 {"rootCa", vended.root_ca}});
-}
-
-std::string to_json(const Refusal& refusal) {
-  nlohmann::json error = {{"code", refusal.code}, {"message", refusal.message}};
-  if (refusal.retry_after_s) error["retryAfterSeconds"] = *refusal.retry_after_s;
-  return dumped({{"error", error}});
-}
-
-result<Request> parse_request(std::string_view body) {
-  if (body.size() > kMaxBody) return invalid("the body has more than " + std::to_string(kMaxBody) + " bytes");
-  const auto object = parse_object(body, kMaxBody);
-  if (!object) return invalid("the body is no JSON object");
-  Request out;
-  const auto problem = read(*object, {{"productid", &out.productid, kMaxProductId, true},
-                                      {"accessToken", &out.access_token, kMaxAccessToken, true},
-                                      {"csr", &out.csr, kMaxCsr, true},
-                                      {"region", &out.region, 32, false}});
-  if (!problem.empty()) return invalid(problem);
-  if (!is_name(out.productid))
-    return invalid("\"productid\" may have letters, digits, ':', '_' and '-' only");
-  if (!is_pem(out.csr, "CERTIFICATE REQUEST") && !is_pem(out.csr, "NEW CERTIFICATE REQUEST")) {
-    return invalid("\"csr\" must be a certificate signing request in PEM");
-  }
-  if (!out.region.empty() && !is_region(out.region))
-    return invalid("\"region\" is no region, like eu-central-1");
-  return out;
-}
-
-result<Vended> parse_response(unsigned status, std::string_view body, std::string_view retry_after_header) {
-  if (status == 200) return vended_from(status, body);
+Error refused(unsigned status, std::string_view body, std::string_view retry_after_header) {
   const auto refusal = refusal_from(status, body);
   Error error;
   error.status = status;
@@ -208,6 +160,108 @@ result<Vended> parse_response(unsigned status, std::string_view body, std::strin
     error.retry_after = std::chrono::seconds(*refusal->retry_after_s);
   }
   return error;
+}
+
+constexpr std::string_view kBadName = "\"productid\" may have letters, digits, ':', '_' and '-' only";
+
+}  // namespace
+
+std::string to_json(const Request& request) {
+  nlohmann::json object = {
+      {"productid", request.productid}, {"accessToken", request.access_token}, {"csr", request.csr}};
+  if (!request.region.empty()) object["region"] = request.region;
+  return dumped(object);
+}
+
+std::string to_json(const RetireRequest& request) {
+  nlohmann::json object = {{"productid", request.productid}, {"accessToken", request.access_token}};
+  if (!request.keep.empty()) object["keep"] = request.keep;
+  return dumped(object);
+}
+
+std::vector<std::pair<std::string, std::string>> authorizer_headers(const std::string& productid,
+                                                                    const std::string& access_token) {
+  const bool fits =
+      !access_token.empty() && std::ranges::all_of(access_token, [](char c) { return c > 0x20 && c < 0x7f; });
+  if (!fits || !is_name(productid)) return {};
+  return {{"productid", productid}, {"accesstoken", access_token}};
+}
+
+std::string to_json(const Vended& vended) {
+  return dumped({{"certificatePem", vended.certificate_pem},
+                 {"certificateId", vended.certificate_id},
+                 {"certificateArn", vended.certificate_arn},
+                 {"thingName", vended.thing_name},
+                 {"product", vended.product},
+                 {"region", vended.region},
+                 {"dataEndpoint", vended.data_endpoint},
+                 {"credentialsEndpoint", vended.credentials_endpoint},
+                 {"roleAlias", vended.role_alias},
+                 {"rootCa", vended.root_ca}});
+}
+
+std::string retired_json(const std::vector<std::string>& certificate_ids) {
+  return dumped({{"retired", certificate_ids}});
+}
+
+std::string to_json(const Refusal& refusal) {
+  nlohmann::json error = {{"code", refusal.code}, {"message", refusal.message}};
+  if (refusal.retry_after_s) error["retryAfterSeconds"] = *refusal.retry_after_s;
+  return dumped({{"error", error}});
+}
+
+result<Request> parse_request(std::string_view body) {
+  const auto object = object_of(body);
+  if (!object) return object.error();
+  Request out;
+  const auto problem = read(*object, {{"productid", &out.productid, kMaxProductId, true},
+                                      {"accessToken", &out.access_token, kMaxAccessToken, true},
+                                      {"csr", &out.csr, kMaxCsr, true},
+                                      {"region", &out.region, 32, false}});
+  if (!problem.empty()) return invalid(problem);
+  if (!is_name(out.productid)) return invalid(std::string(kBadName));
+  if (!is_pem(out.csr, "CERTIFICATE REQUEST") && !is_pem(out.csr, "NEW CERTIFICATE REQUEST")) {
+    return invalid("\"csr\" must be a certificate signing request in PEM");
+  }
+  if (!out.region.empty() && !is_region(out.region))
+    return invalid("\"region\" is no region, like eu-central-1");
+  return out;
+}
+
+result<RetireRequest> parse_retire_request(std::string_view body) {
+  const auto object = object_of(body);
+  if (!object) return object.error();
+  RetireRequest out;
+  const auto problem = read(*object, {{"productid", &out.productid, kMaxProductId, true},
+                                      {"accessToken", &out.access_token, kMaxAccessToken, true},
+                                      {"keep", &out.keep, 64, false}});
+  if (!problem.empty()) return invalid(problem);
+  if (!is_name(out.productid)) return invalid(std::string(kBadName));
+  // A slip here must not take everything out of use.
+  if (object->contains("keep") && !is_certificate_id(out.keep))
+    return invalid("\"keep\" must be a certificate id, 64 hex digits; leave it out to keep none");
+  return out;
+}
+
+result<Vended> parse_response(unsigned status, std::string_view body, std::string_view retry_after_header) {
+  if (status == 200) return vended_from(status, body);
+  return refused(status, body, retry_after_header);
+}
+
+result<std::vector<std::string>> parse_retire_response(unsigned status, std::string_view body,
+                                                       std::string_view retry_after_header) {
+  if (status != 200) return refused(status, body, retry_after_header);
+  const auto object = parse_object(body, kMaxBody);
+  const auto ids = object ? object->find("retired") : nlohmann::json::const_iterator();
+  if (!object || ids == object->end() || !ids->is_array())
+    return not_the_contract(status, "not with a list \"retired\"");
+  std::vector<std::string> retired;
+  for (const auto& id : *ids) {
+    if (!id.is_string() || !is_certificate_id(id.get_ref<const std::string&>()))
+      return not_the_contract(status, "what it has retired is no certificate id");
+    retired.push_back(id.get<std::string>());
+  }
+  return retired;
 }
 
 }  // namespace sluice::aws::cvm

@@ -104,7 +104,9 @@ int run_revoke(Context& context) {
   return ask_and_print(context, "revoke", {{"id", id}}, [&](const Json&) {
     return fmt::format(
         "{}: its key is destroyed, what waited is counted (sluicectl ledger), and it stays out until\n"
-        "sluicectl provision {} --again. Its certificate is still active in AWS: deactivate it there.\n",
+        "sluicectl provision {} --again. sluicectl devices shows whether its certificate is out of use in "
+        "AWS:\n"
+        "`withdrawing` until then, `gone` with its id if you have to deactivate it there.\n",
         id, id);
   });
 }

@@ -31,8 +31,8 @@ struct DeviceRecord {
   std::int64_t claim_until = 0;  // claimUntil: Unix seconds; until then the attempt has the record for itself
   std::string key_hash;          // keyHash: SHA-256 of the public key of pending_cert, or of cert_id
   std::string pending_cert;      // pendingCert: made by the attempt, not registered yet
-  std::vector<std::string> retiring;  // retiring: certificates to be taken out of use when cert_id's key asks
-                                      // again, or before the next one is activated
+  std::vector<std::string> retiring;  // retiring: certificates to be taken out of use when the device asks
+                                      // for it, or before the next one is activated
 
   bool operator==(const DeviceRecord&) const = default;
 };

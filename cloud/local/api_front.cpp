@@ -17,7 +17,11 @@ struct Route {
   std::string_view method, stage, path;
 };
 constexpr Route kRoutes[] = {
-    {"POST", "Prod", "/certificates"}, {"GET", "Prod", "/getcert"}, {"GET", "LATEST", "/getcert"}};
+    {"POST", "Prod", "/certificates"},
+    {"POST", "Prod", "/certificates/retire"},
+    {"GET", "Prod", "/getcert"},
+    {"GET", "LATEST", "/getcert"},
+};
 
 // An error of the front itself: the function was not asked, or did not answer.
 HttpAnswer of_the_gateway(unsigned status, std::string_view type, std::string_view message) {

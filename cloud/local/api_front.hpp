@@ -1,6 +1,7 @@
 // API Gateway before the vending function: stages and paths, the REST proxy event, its answer or AWS's own
 // errors.
-//   POST /Prod/certificates, GET /Prod/getcert   and   GET /LATEST/getcert (first generation of awslabs' CVM)
+//   POST /Prod/certificates and /Prod/certificates/retire, GET /Prod/getcert, and GET /LATEST/getcert (first
+//   generation of awslabs' CVM)
 // One loop thread.
 #pragma once
 

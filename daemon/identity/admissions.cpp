@@ -52,12 +52,13 @@ void Room::admit(Newcomer newcomer, std::function<void(Admission)> answer) {
 // What can be said at once; nothing: the service is being asked.
 std::optional<Admission> Room::judge_known(Life& life, const Newcomer& newcomer) {
   const auto& record = life.record();
-  if (record.state == State::gone || record.state == State::decommissioning) {
+  // Who was forgotten is a new device, although the service still has to hear of it.
+  const bool forgotten = record.state == State::withdrawing && record.forget;
+  if (leaves(record.state) && !forgotten)
     return Admission{Admission::Kind::refused, "it was decommissioned here: sluicectl provision ID --again"};
-  }
   const auto token = life.token();
   const bool same = token && !token->empty() && same_secret(token->text(), newcomer.token.text());
-  if (record.state == State::refused) {
+  if (record.state == State::refused || forgotten) {
     const auto it = refused_.find(life.id());
     if (it != refused_.end() && ground_.clock.now() < it->second.until &&
         it->second.token == mark(life.id(), newcomer.token))
@@ -135,16 +136,14 @@ void Room::remember_refused(Life& life) {
 std::string Room::product_of(const std::string& id) const {
   const auto* life = find(id);
   // Who was refused or decommissioned is expected by nobody; devices.admit may still take it.
-  const bool expected = life != nullptr && life->state() != State::refused && life->state() != State::gone &&
-                        life->state() != State::decommissioning;
+  const bool expected = life != nullptr && life->state() != State::refused && !leaves(life->state());
   return expected ? life->record().product : std::string();
 }
 
 void Room::forget(const std::string& id) {
   auto* life = find(id);
   if (life == nullptr) return;
-  to_erase_.insert(id);
-  life->happen(Event::remove);
+  life->happen(Event::remove, [](Record& record) { record.forget = true; });
 }
 
 }  // namespace sluice::identity

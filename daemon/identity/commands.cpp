@@ -60,7 +60,9 @@ std::string import_problem(const Import& device, const Options& options) {
 
 Json life_json(const Life& life) {
   const auto& record = life.record();
-  const auto& papers = in_use(record.state) || record.state == State::revoked ? record.present : record.next;
+  const bool has_one =
+      in_use(record.state) || record.state == State::revoked || record.state == State::withdrawing;
+  const auto& papers = has_one ? record.present : record.next;
   Json json = {{"state", to_string(record.state)},
                {"certificate_id", papers.certificate_id},
                {"expires_ms", papers.not_after * 1000},
@@ -78,7 +80,8 @@ void Room::provision(const std::string& id, bool again, Done done) {
   if (life == nullptr) return done(unknown(id));
   const auto& record = life->record();
   const auto state = record.state;
-  if (state == State::refused || state == State::gone || state == State::revoked) {
+  if (state == State::refused || state == State::gone || state == State::withdrawing ||
+      state == State::revoked) {
     if (!again) {
       return done(Error{errc::denied, fmt::format("{} is {}: {}; --again lets it try anew", life->thing(),
                                                   to_string(state), record.why)});
@@ -98,6 +101,7 @@ void Room::provision(const std::string& id, bool again, Done done) {
             anew.present = {};
             anew.next = {};
             anew.judged = false;
+            anew.forget = false;
             anew.why.clear();
           },
           std::move(done));
@@ -116,8 +120,8 @@ void Room::provision(const std::string& id, bool again, Done done) {
 std::size_t Room::provision_all() {
   std::size_t asked = 0;
   for (const auto& [id, life] : lives_) {
-    if (in_use(life->state()) || find_row(life->state(), Event::again) == nullptr ||
-        life->state() == State::refused || life->state() == State::gone || life->state() == State::revoked)
+    if (in_use(life->state()) || find_row(life->state(), Event::again) == nullptr || leaves(life->state()) ||
+        life->state() == State::refused || life->state() == State::revoked)
       continue;
     life->happen(Event::again);
     ++asked;
@@ -188,7 +192,7 @@ void Room::import(std::vector<Import> devices, Done done) {
       continue;
     }
     const auto state = life->state();
-    const bool anew = state == State::refused || state == State::gone;
+    const bool anew = state == State::refused || state == State::gone || state == State::withdrawing;
     auto change = renewed(device.id, device.product, device.token);
     if (!change) {
       one(change.error());
@@ -234,7 +238,8 @@ Json Room::status() const {
     if (!life->is_gateway()) counts[state] = counts.value(state, 0) + 1;
     // Whoever tries a wrong token makes no trouble of the gateway: sluicectl devices shows it.
     if (life->state() == State::gone || (life->state() == State::refused && !life->is_gateway())) continue;
-    const auto& why = life->error().empty() ? life->record().why : life->error();
+    const bool leaving = leaves(life->state());  // why it does is no trouble
+    const auto& why = life->error().empty() && !leaving ? life->record().why : life->error();
     if (!why.empty() && troubles.size() < kMostTroubles)
       troubles.push_back({{"id", life->thing()}, {"text", why}});
   }
@@ -244,6 +249,7 @@ Json Room::status() const {
           {"waiting", ground_.requests->waiting() + ground_.proofs->waiting()},
           {"under_way", ground_.requests->under_way() + ground_.proofs->under_way()},
           {"requests", ground_.requests->begun()},
+          {"per_second", ground_.requests->pace()},
           {"gateway", gateway_life == nullptr ? Json() : life_json(*gateway_life)},
           {"troubles", std::move(troubles)}};
 }

@@ -3,6 +3,13 @@
 #include <algorithm>
 
 namespace sluice::identity {
+namespace {
+
+constexpr double kLeastShare = 0.05;
+constexpr double kClimb = 0.01;           // of the allowed pace, per second
+constexpr Duration kCutAtMostEvery = 1s;  // those under way are sent away together: that is one sign
+
+}  // namespace
 
 Desk::Desk(Clock& clock, unsigned at_once, double per_second) : clock_(clock), timer_(clock) {
   limit(at_once, per_second);
@@ -12,7 +19,7 @@ Desk::~Desk() { *alive_ = false; }
 
 void Desk::limit(unsigned at_once, double per_second) {
   at_once_ = std::max(1U, at_once);
-  gap_ = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(1 / std::max(per_second, 0.001)));
+  per_second_ = std::max(per_second, 0.001);
   look(Duration::zero());
 }
 
@@ -25,10 +32,20 @@ Desk::Place Desk::stand_in(std::function<void(Seat)> go, bool first) {
 
 void Desk::leave(Place place) { waiting_.erase(place); }
 
-void Desk::pause(Duration length) {
-  next_ = std::max(next_, clock_.now() + length);
+void Desk::sent_away(Duration length) {
+  const auto now = clock_.now();
+  if (!cut_ || now - *cut_ >= kCutAtMostEvery) {
+    share_ = std::max(kLeastShare, share() / 2);
+    cut_ = now;
+  }
+  next_ = std::max(next_, now + length);
   timer_.cancel();
   look(Duration::zero());
+}
+
+double Desk::share() const {
+  if (!cut_) return 1;
+  return std::min(1.0, share_ + kClimb * std::chrono::duration<double>(clock_.now() - *cut_).count());
 }
 
 void Desk::look(Duration in) {
@@ -41,14 +58,15 @@ void Desk::call() {
   auto node = waiting_.extract(waiting_.begin());
   ++*under_way_;
   ++begun_;
-  next_ = clock_.now() + gap_;
+  const auto gap = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(1 / pace()));
+  next_ = clock_.now() + gap;
   // The seat may outlive the desk.
   const Seat seat(this, [this, alive = alive_, count = under_way_](const void*) {
     --*count;
     if (*alive) look(Duration::zero());
   });
   node.mapped()(seat);
-  look(gap_);
+  look(gap);
 }
 
 }  // namespace sluice::identity

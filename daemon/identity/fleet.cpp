@@ -46,8 +46,11 @@ Refusal rejected(const std::string& payload, const char* step) {
   } else if (status == 403 || code == "AccessDenied") {
     refusal.kind = Refusal::Kind::denied;
     refusal.text = "the provisioning hook refuses the productid or its token";
-  } else if (status == 429 || status >= 500 || code.find("Throttl") != std::string::npos ||
+  } else if (status == 429 || code.find("Throttl") != std::string::npos ||
              code.find("TooMany") != std::string::npos) {
+    refusal.kind = Refusal::Kind::later;
+    refusal.for_all = true;
+  } else if (status >= 500) {
     refusal.kind = Refusal::Kind::later;
   } else {
     refusal.kind = Refusal::Kind::wrong;

@@ -48,6 +48,7 @@ Refusal refusal_of(const aws::Error& error, const std::string& url) {
     case Kind::timeout:
     case Kind::tls:
       refusal.text = fmt::format("the provisioning service {} cannot be reached: {}", url, error.text);
+      refusal.reached = false;
       break;
   }
   return refusal;

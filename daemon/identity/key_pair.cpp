@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 
+#include "aws/digest.hpp"
 #include "core/freed.hpp"
 
 namespace sluice::identity {
@@ -65,19 +66,28 @@ bool add_extension(X509* to, X509V3_CTX& context, int nid, const char* value) {
   return extension && X509_add_ext(to, extension.get(), -1) == 1;
 }
 
+// Where the name only decorates, a part of it and a digest do.
+std::string cut_to_common_name(std::string_view name) {
+  if (name.size() <= kMaxCommonName) return std::string(name);
+  constexpr std::size_t kDigest = 16;
+  return std::string(name.substr(0, kMaxCommonName - kDigest - 1)) + "-" +
+         aws::sha256_hex(name).substr(0, kDigest);
+}
+
 }  // namespace
 
-result<KeyPair> make_key_pair(std::string_view common_name) {
+result<KeyPair> make_key_pair(std::string_view name) {
   const Key key(EVP_EC_gen("P-256"));
   const Csr csr(X509_REQ_new());
   if (!key || !csr) return openssl_error("cannot make a key");
-  const std::string name(common_name);
+  const auto common_name = cut_to_common_name(name);
   if (X509_REQ_set_version(csr.get(), X509_REQ_VERSION_1) != 1 ||
       X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(csr.get()), "CN", MBSTRING_UTF8,
-                                 reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0) != 1 ||
+                                 reinterpret_cast<const unsigned char*>(common_name.c_str()), -1, -1,
+                                 0) != 1 ||
       X509_REQ_set_pubkey(csr.get(), key.get()) != 1 ||
       X509_REQ_sign(csr.get(), key.get(), EVP_sha256()) <= 0)
-    return openssl_error("cannot make a certificate signing request for " + name);
+    return openssl_error("cannot make a certificate signing request for " + common_name);
   // In OpenSSL's secure memory functions: the buffer is wiped when it is freed.
   const Bio key_text(BIO_new(BIO_s_secmem()));
   const Bio csr_text(BIO_new(BIO_s_mem()));

@@ -2,6 +2,7 @@
 // vendors.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -11,11 +12,13 @@
 
 namespace sluice::identity {
 
+inline constexpr std::size_t kMaxCommonName = 64;  // X.520's ub-common-name; a thing's name may have 128
+
 struct KeyPair {
   Secret key_pem;       // PKCS#8
-  std::string csr_pem;  // CN: the thing's name; signed with SHA-256
+  std::string csr_pem;  // CN: the name, or what fits of it and a digest; signed with SHA-256
 };
-result<KeyPair> make_key_pair(std::string_view common_name);
+result<KeyPair> make_key_pair(std::string_view name);
 
 struct CertificateFacts {
   std::string id;               // as AWS names it: SHA-256 of the certificate, 64 hex digits

@@ -97,15 +97,20 @@ class Life {
   void enlist();
   void answered(std::uint64_t turn, Answer answer);
   void granted(std::uint64_t turn, Issued issued);
-  void retired(std::uint64_t turn, const Issued& issued);
-  void not_retired(std::uint64_t turn, const Refusal& refusal);
   void vouched(std::uint64_t turn, Promise promise);
   void refused(std::uint64_t turn, const Refusal& refusal);
   void wait(Duration delay);
   void turn_away();
-  void close_lane();
   const Papers& papers() const;  // those that are being worked on
   Change giving_up(std::string why) const;
+
+  // life_retire.cpp
+  void close_lane();
+  void retire();
+  void retired(std::uint64_t turn);
+  bool gives_up_retiring(const Refusal& refusal);
+  void not_retired(std::uint64_t turn, const Refusal& refusal);
+  Change settled(std::string why) const;
 
   // life_lane.cpp
   void prove();

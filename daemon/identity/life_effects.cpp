@@ -12,7 +12,6 @@ namespace {
 constexpr Duration kClockAgain = 5s;  // the wall clock is not plausible yet
 constexpr Duration kKeyAgain = 10s;   // no memory or random bytes for a key
 constexpr Duration kGivenUp = 24h;    // a rotation that failed is not tried again before
-constexpr unsigned kRetirings = 50;   // some hours with the usual back-off
 
 }  // namespace
 
@@ -46,6 +45,8 @@ void Life::run(Effect effect) {
       trouble_.clear();
       open_lane();
       return stand_in();
+    case Effect::retire:
+      return retire();
     case Effect::settle:
       error_.clear();
       return settle();
@@ -119,14 +120,11 @@ void Life::seated(std::uint64_t turn, Desk::Seat seat) {
 
 void Life::ask() {
   const auto turn = turn_;
-  if (record_.state == State::retiring && !ground_.vendor->keeps_the_former())
-    return refused(turn, {Refusal::Kind::wrong, "cloud.provisioning has another method now", {}, false});
   auto token = this->token();
   if (!token) return refused(turn, {Refusal::Kind::wrong, token.error().text, {}, false});
   if (ground_.vendor->wants_a_token() && token->empty())
     return refused(turn, {Refusal::Kind::denied, "no token of it is known here any more", {}, false});
-  const auto& csr = record_.state == State::retiring ? record_.present.csr : record_.next.csr;
-  ground_.vendor->apply({.id = thing(), .token = std::move(*token), .csr = csr},
+  ground_.vendor->apply({.id = thing(), .token = std::move(*token), .csr = record_.next.csr},
                         [this, alive = alive_, turn, seat = std::move(seat_)](Answer got) mutable {
                           seat.reset();
                           if (*alive) answered(turn, std::move(got));
@@ -154,9 +152,8 @@ void Life::enlist() {
 
 void Life::answered(std::uint64_t turn, Answer got) {
   if (turn != turn_) return;
-  auto* issued = std::get_if<Issued>(&got);
-  if (issued != nullptr && record_.state == State::retiring) return retired(turn, *issued);
-  if (issued != nullptr) return granted(turn, std::move(*issued));
+  if (std::holds_alternative<Retired>(got)) return retired(turn);
+  if (auto* issued = std::get_if<Issued>(&got)) return granted(turn, std::move(*issued));
   if (auto* promise = std::get_if<Promise>(&got)) return vouched(turn, std::move(*promise));
   refused(turn, std::get<Refusal>(got));
 }
@@ -189,8 +186,7 @@ void Life::granted(std::uint64_t turn, Issued issued) {
   backoff_.reset();
   proofs_ = 0;
   answer(turn, Event::granted,
-         [issued = std::move(issued), sealed, id = facts->id, until = facts->not_after,
-          again = in_use(record_.state) && ground_.vendor->keeps_the_former()](Record& record) {
+         [issued = std::move(issued), sealed, id = facts->id, until = facts->not_after](Record& record) {
            auto& papers = record.next;
            papers.sealed_key = sealed;
            papers.certificate = issued.certificate;
@@ -202,44 +198,11 @@ void Life::granted(std::uint64_t turn, Issued issued) {
            papers.role_alias = issued.told_before ? present.role_alias : issued.role_alias;
            papers.root_ca = issued.root_ca;
            papers.not_after = until;
-           if (!again) papers.csr.clear();
+           papers.csr.clear();
            papers.sealed_ownership.clear();
            record.judged = true;
            record.why.clear();
          });
-}
-
-// The same certificate is no news: the former one is retired now.
-void Life::retired(std::uint64_t turn, const Issued& issued) {
-  const auto facts = read_certificate(issued.certificate);
-  const auto& present = record_.present;
-  const auto ours = read_certificate(present.certificate);
-  if (!facts || !ours || facts->id != ours->id) {
-    return refused(turn, {Refusal::Kind::wrong,
-                          "the service was asked once more and gave another certificate than before",
-                          {},
-                          false});
-  }
-  ground_.log.info("{}: the former certificate {} is retired", thing(), record_.former);
-  backoff_.reset();
-  retirings_ = 0;
-  answer(turn, Event::granted, [](Record& record) {
-    record.present.csr.clear();
-    record.former.clear();
-  });
-}
-
-void Life::not_retired(std::uint64_t turn, const Refusal& refusal) {
-  retirings_ = 0;
-  auto why = fmt::format(
-      "its former certificate {} may still be active, deactivate it in AWS: the service did not retire it: "
-      "{}",
-      record_.former, refusal.text);
-  answer(turn, Event::denied, [why = std::move(why)](Record& record) {
-    record.present.csr.clear();
-    record.former.clear();
-    record.why = why;
-  });
 }
 
 void Life::vouched(std::uint64_t turn, Promise promise) {
@@ -287,16 +250,16 @@ void Life::refused(std::uint64_t turn, const Refusal& refusal) {
     });
   }
   const bool for_good = refusal.kind != Refusal::Kind::later && refusal.kind != Refusal::Kind::lapsed;
-  if (record_.state == State::retiring && (for_good || ++retirings_ >= kRetirings))
-    return not_retired(turn, refusal);
-  if (for_good) return answer(turn, Event::denied, giving_up(refusal.text));
-  delay_ = backoff_.next();
-  if (refusal.retry_after) {
-    const Duration asked = *refusal.retry_after;
-    if (refusal.for_all) ground_.requests->pause(asked);
-    // Those who were sent away together do not come back together.
-    delay_ += asked;
+  if (record_.state == State::retiring || record_.state == State::withdrawing) {
+    if (for_good || gives_up_retiring(refusal)) return not_retired(turn, refusal);
+  } else if (for_good) {
+    return answer(turn, Event::denied, giving_up(refusal.text));
   }
+  delay_ = backoff_.next();
+  const Duration asked = refusal.retry_after.value_or(std::chrono::seconds(0));
+  if (refusal.for_all) ground_.requests->sent_away(asked);
+  // Those who were sent away together do not come back together.
+  delay_ += asked;
   answer(turn, Event::failed);
 }
 
@@ -311,17 +274,6 @@ void Life::turn_away() {
   if (!is_gateway()) ground_.store.drop_lane(lane_, LedgerReason::refused);
   error_ = record_.why;
   if (turned_away) turned_away(*this);
-}
-
-void Life::close_lane() {
-  turn_away();
-  answer(turn_, Event::closed, [](Record& record) {
-    record.present = {};
-    record.next = {};
-    record.former.clear();
-    record.sealed_token.clear();
-    record.judged = false;
-  });
 }
 
 }  // namespace sluice::identity

@@ -72,8 +72,7 @@ void Life::proven(std::uint64_t turn, const result<void>& proof) {
     const auto now =
         std::chrono::duration_cast<std::chrono::seconds>(ground_.clock.wall().time_since_epoch()).count();
     const bool first = record_.state != State::revoked;
-    const bool took_over =
-        in_use(record_.state) && ground_.vendor->keeps_the_former() && !record_.next.csr.empty();
+    const bool took_over = in_use(record_.state) && ground_.vendor->retires();
     return answer(turn, took_over ? Event::took_over : Event::connected,
                   [first, took_over, now](Record& record) {
                     if (first) {

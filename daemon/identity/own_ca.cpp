@@ -14,6 +14,10 @@ namespace sluice::identity {
 namespace {
 
 constexpr std::int64_t kBackdated = 300;  // seconds: AWS's clock and ours need not agree
+constexpr const char* kTooLong =
+    "AWS knows who comes with a certificate of an own CA by its common name, which has 64 bytes at most; "
+    "this "
+    "name is longer";
 
 class OwnCa final : public Vendor {
  public:
@@ -29,6 +33,8 @@ class OwnCa final : public Vendor {
   unsigned first_contacts() const override { return 40; }
 
   void apply(Application application, std::function<void(Answer)> done) override {
+    if (application.id.size() > kMaxCommonName)
+      return done(Refusal{Refusal::Kind::wrong, kTooLong, {}, false});
     const auto now =
         std::chrono::duration_cast<std::chrono::seconds>(clock_.wall().time_since_epoch()).count();
     auto answer = std::make_shared<Answer>(Refusal{});

@@ -56,6 +56,7 @@ std::string to_row(const Record& record) {
   if (!record.former.empty()) json["former"] = record.former;
   if (!record.why.empty()) json["why"] = record.why;
   if (record.judged) json["judged"] = true;
+  if (record.forget) json["forget"] = true;
   if (record.present != Papers{}) json["present"] = papers_json(record.present);
   if (record.next != Papers{}) json["next"] = papers_json(record.next);
   return json.dump();
@@ -87,6 +88,7 @@ result<Record> from_row(std::string_view key, std::string_view row) {
     record.former = json.value("former", std::string());
     record.why = json.value("why", std::string());
     record.judged = json.value("judged", false);
+    record.forget = json.value("forget", false);
     record.changed = json.value("changed", std::int64_t{0});
     if (const auto it = json.find("present"); it != json.end()) record.present = papers_of(*it);
     if (const auto it = json.find("next"); it != json.end()) record.next = papers_of(*it);

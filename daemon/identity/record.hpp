@@ -41,6 +41,7 @@ struct Record {
   std::string former;        // while retiring: the certificate id that the present one has replaced
   std::string why;           // refused, revoked, or a rotation that was given up: in words
   bool judged = false;       // the service has taken its token once
+  bool forget = false;       // once it is gone, its name goes too
   std::int64_t changed = 0;  // seconds since 1970 of the last change of state
   bool operator==(const Record&) const = default;
 };

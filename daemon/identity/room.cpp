@@ -95,6 +95,7 @@ result<Life::Change> Room::renewed(const std::string& id, const std::string& pro
     record.present = {};
     record.next = {};
     record.judged = false;
+    record.forget = false;
     record.why.clear();
   });
 }
@@ -118,8 +119,12 @@ void Room::start() {
   for (const auto& id : ids) {
     if (auto* life = find(id)) {
       // A kill between a refusal and the commit that drops what waited: nobody else would.
-      if (life->state() == State::gone) ground_.store.drop_lane(life->lane(), LedgerReason::refused);
+      if (leaves(life->state())) ground_.store.drop_lane(life->lane(), LedgerReason::refused);
       life->resume();
+      if (life->state() == State::gone && life->record().forget) {
+        erase(id);
+        continue;
+      }
       if (life->state() == State::refused) remember_refused(*life);
     }
   }
@@ -184,13 +189,13 @@ void Room::changed(Life& life, State before) {
     unjudged_.erase(life.id());
   }
   if (record.state == State::refused && before != State::refused) remember_refused(life);
-  if (record.state == State::refused || record.state == State::decommissioning) {
+  if (record.state == State::refused || leaves(record.state)) {
     answer_waiting(life.id(), {Admission::Kind::refused, record.why});
   } else if (!unjudged) {
     asking_.erase(life.id());
     answer_waiting(life.id(), {Admission::Kind::granted, {}});
   }
-  if (record.state == State::gone && to_erase_.contains(life.id())) {
+  if (record.state == State::gone && record.forget) {
     ground_.clock.call_after(Duration::zero(), [this, alive = alive_, id = life.id()] {
       if (*alive) erase(id);
     });
@@ -203,7 +208,6 @@ void Room::sent_away(Life& life) {
 
 // Out of memory at once, out of the registry soon: a row that comes back after a crash is refused or gone.
 void Room::erase(const std::string& id) {
-  to_erase_.erase(id);
   const auto it = lives_.find(id);
   if (it == lives_.end()) return;
   by_lane_.erase(it->second->lane());

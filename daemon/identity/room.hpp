@@ -75,7 +75,6 @@ class Room final : public Identities {
   std::map<std::string, std::unique_ptr<Life>, std::less<>> lives_;
   std::map<LaneId, Life*> by_lane_;
   std::set<std::string> unjudged_;  // devices that wait for their first judgement
-  std::set<std::string> to_erase_;  // once they are gone
   std::map<std::string, std::vector<Waiting>> waiting_;
   std::uint64_t last_waiting_ = 0;
 

@@ -119,9 +119,9 @@ constexpr Row kTable[] = {
     // The former one has no key any more: whoever does not answer here costs an operator a look, nothing
     // else.
     {S::retiring, E::resumed, S::retiring, F::stand_in},
-    {S::retiring, E::slot, S::retiring, F::ask},
+    {S::retiring, E::slot, S::retiring, F::retire},
     {S::retiring, E::failed, S::retiring, F::wait},
-    {S::retiring, E::granted, S::active, F::settle},
+    {S::retiring, E::retired, S::active, F::settle},
     {S::retiring, E::denied, S::active, F::keep},
     {S::retiring, E::trouble, S::retiring, F::none},
     {S::retiring, E::again, S::retiring, F::stand_in},
@@ -144,6 +144,15 @@ constexpr Row kTable[] = {
     {S::decommissioning, E::resumed, S::decommissioning, F::close_lane},
     {S::decommissioning, E::remove, S::decommissioning, F::close_lane},
     {S::decommissioning, E::closed, S::gone, F::none},
+    {S::decommissioning, E::listed, S::withdrawing, F::stand_in},
+
+    {S::withdrawing, E::resumed, S::withdrawing, F::stand_in},
+    {S::withdrawing, E::slot, S::withdrawing, F::retire},
+    {S::withdrawing, E::failed, S::withdrawing, F::wait},
+    {S::withdrawing, E::retired, S::gone, F::none},
+    {S::withdrawing, E::denied, S::gone, F::none},
+    {S::withdrawing, E::remove, S::withdrawing, F::none},
+    {S::withdrawing, E::again, S::fresh, F::make_key},
 
     {S::gone, E::resumed, S::gone, F::none},
     {S::gone, E::remove, S::gone, F::none},
@@ -167,14 +176,14 @@ constexpr std::array<std::string_view, kStates> kStateNames = {"new",
                                                                "refused",
                                                                "revoked",
                                                                "decommissioning",
-                                                               "gone"};
+                                                               "gone",
+                                                               "withdrawing"};
 constexpr std::array<std::string_view, kEvents> kEventNames = {
-    "resumed",   "key-sealed", "slot",     "failed", "vouched", "lapsed", "granted", "denied",
-    "connected", "took-over",  "rejected", "rotate", "trouble", "again",  "remove",  "closed"};
+    "resumed",   "key-sealed", "slot",   "failed",  "vouched", "lapsed", "granted", "denied", "connected",
+    "took-over", "rejected",   "rotate", "trouble", "again",   "remove", "closed",  "listed", "retired"};
 constexpr std::array<std::string_view, kEffects> kEffectNames = {
-    "none",     "make-key", "stand-in",  "ask",       "enlist",    "prove",
-    "try-lane", "wait",     "open-lane", "swap-lane", "hand-over", "settle",
-    "reopen",   "keep",     "turn-away", "watch",     "close-lane"};
+    "none",      "make-key",  "stand-in", "ask",    "enlist", "prove", "try-lane",  "wait",  "open-lane",
+    "swap-lane", "hand-over", "retire",   "settle", "reopen", "keep",  "turn-away", "watch", "close-lane"};
 
 }  // namespace
 
@@ -207,5 +216,7 @@ std::optional<State> state_named(std::string_view name) {
 bool in_use(State state) { return state >= State::active && state <= State::retiring; }
 
 bool unproven(State state) { return state <= State::promised; }
+
+bool leaves(State state) { return state >= State::decommissioning; }
 
 }  // namespace sluice::identity

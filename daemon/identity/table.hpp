@@ -5,7 +5,7 @@
 //   new ─▶ key-made ─▶ requested ─▶ (promised) ─▶ issued ─▶ proving ─▶ active ─▶ rotating … ─▶ (retiring) ─▶
 //   active
 //                          └─▶ refused                                   └─▶ revoked ─▶ active, or rotating
-//   any ─▶ decommissioning ─▶ gone
+//   any ─▶ decommissioning ─▶ (withdrawing) ─▶ gone
 #pragma once
 
 #include <cstdint>
@@ -29,13 +29,14 @@ enum class State : std::uint8_t {
   rotating_promised,
   rotating_issued,
   rotating_proving,
-  retiring,  // cvm: the next one is the present one; the service is asked once more, to retire the former
-  refused,   // the service will not have it; key and token are destroyed
-  revoked,   // AWS does not take the certificate any more
+  retiring,         // cvm: the next one is the present one; the service is to retire the former
+  refused,          // the service will not have it; key and token are destroyed
+  revoked,          // AWS does not take the certificate any more
   decommissioning,  // the lane closes, the key is being destroyed
   gone,             // remembered by name only
+  withdrawing,      // cvm: no key any more; the service is to take the certificate out of use
 };
-inline constexpr int kStates = static_cast<int>(State::gone) + 1;
+inline constexpr int kStates = static_cast<int>(State::withdrawing) + 1;
 
 enum class Event : std::uint8_t {
   resumed,     // the process has started
@@ -54,8 +55,10 @@ enum class Event : std::uint8_t {
   again,       // by command, or another token came
   remove,      // by command
   closed,      // the lane is closed
+  listed,      // the same, and the service is still to take its certificate out of use
+  retired,     // it is out of use
 };
-inline constexpr int kEvents = static_cast<int>(Event::closed) + 1;
+inline constexpr int kEvents = static_cast<int>(Event::retired) + 1;
 
 enum class Effect : std::uint8_t {
   none,
@@ -69,12 +72,13 @@ enum class Effect : std::uint8_t {
   open_lane,   // with the present certificate
   swap_lane,   // to what was next; the old key is destroyed
   hand_over,   // the same, then stands in to have the former one retired
+  retire,      // the vendor takes a certificate out of use; then: retired, denied, failed
   settle,      // the former one is retired; trouble that came meanwhile counts now
   reopen,      // the lane of one that was revoked, with the present certificate; then as make_key
   keep,        // the next one is given up, the present stays; trouble that came meanwhile counts now
   turn_away,   // says so; what waits is counted as refused
   watch,       // closes the lane and looks now and then whether AWS takes it again
-  close_lane,  // what waits is counted; then: closed
+  close_lane,  // what waits is counted; then: closed, listed
 };
 inline constexpr int kEffects = static_cast<int>(Effect::close_lane) + 1;
 
@@ -100,5 +104,7 @@ std::optional<State> state_named(std::string_view name);
 bool in_use(State state);
 // Its token has not been judged yet.
 bool unproven(State state);
+// Decommissioned, or about to be.
+bool leaves(State state);
 
 }  // namespace sluice::identity

@@ -10,6 +10,11 @@ void Vendor::enlist(Application, Promise, Secret, bool, std::function<void(Answe
       Refusal::Kind::lapsed, "the certificate was promised by another method of provisioning", {}, false});
 }
 
+void Vendor::retire(Application, std::string, std::function<void(Answer)> done) {
+  done(Refusal{
+      Refusal::Kind::wrong, "this method of provisioning takes no certificate out of use", {}, false});
+}
+
 result<std::unique_ptr<Vendor>> make_vendor(const VendorParts& parts) {
   using Method = ProvisioningOptions::Method;
   switch (parts.options.cloud.provisioning.method) {

@@ -52,10 +52,14 @@ struct Refusal {
   Kind kind = Kind::later;
   std::string text;
   std::optional<std::chrono::seconds> retry_after;
-  bool for_all = false;  // the service is throttling: everybody waits for retry_after
+  bool for_all = false;  // the service is throttling: everybody goes slower, and waits for retry_after
+  bool reached = true;   // false: nobody answered
 };
 
-using Answer = std::variant<Issued, Promise, Refusal>;
+// What was to be taken out of use is.
+struct Retired {};
+
+using Answer = std::variant<Issued, Promise, Retired, Refusal>;
 
 class Vendor {
  public:
@@ -66,12 +70,14 @@ class Vendor {
   // How often the first connection may be turned down before the certificate is given up: AWS drops the first
   // contacts of a certificate that it has just begun to register.
   virtual unsigned first_contacts() const { return 12; }
-  // After a rotation the former certificate stays good until the same application comes once more.
-  virtual bool keeps_the_former() const { return false; }
+  // Can retire(). After a rotation the former certificate stays good until then.
+  virtual bool retires() const { return false; }
   virtual void apply(Application application, std::function<void(Answer)> done) = 0;
   // `begun`: this was called before, perhaps with success that we did not hear of. `key`: of the certificate.
   virtual void enlist(Application application, Promise promise, Secret key, bool begun,
                       std::function<void(Answer)> done);
+  // Takes the certificates of this id out of use, but the one whose id is `keep`; empty: all.
+  virtual void retire(Application application, std::string keep, std::function<void(Answer)> done);
 };
 
 // What vendors are made of; everything given by reference must outlive them.

@@ -24,6 +24,10 @@ void read_contract(unsigned status, std::string_view text) {
     if (vended->certificate_id.size() != 64) std::abort();
   }
   (void)cvm::parse_response(status, text, text.substr(0, 8));
+  if (const auto request = cvm::parse_retire_request(text)) {
+    if (!request->keep.empty() && request->keep.size() != 64) std::abort();
+  }
+  (void)cvm::parse_retire_response(200, text, "");
 }
 
 void read_error(unsigned status, std::string_view text) {

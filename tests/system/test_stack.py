@@ -374,7 +374,7 @@ def test_moto_makes_the_rest(aws, template):
     api = aws("apigateway").get_rest_apis()["items"][0]
     resources = aws("apigateway").get_resources(restApiId=api["id"])["items"]
     methods = {(r["path"], m) for r in resources for m in r.get("resourceMethods", {})}
-    assert methods == {("/certificates", "POST"), ("/getcert", "GET"), ("/devices/{productid}", "GET"), ("/health", "GET")}
+    assert methods == {("/certificates", "POST"), ("/certificates/retire", "POST"), ("/getcert", "GET"), ("/devices/{productid}", "GET"), ("/health", "GET")}
     assert "/firmware/{product}/{key}" in {r["path"] for r in resources}
     assert outputs["FirmwareBucketName"] in {b["Name"] for b in aws("s3").list_buckets()["Buckets"]}
     assert {"ApiStage", "FleetTemplate", "JitrRule"} <= gone

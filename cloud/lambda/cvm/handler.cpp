@@ -21,10 +21,10 @@ Refusal bad_request(std::string message) {
   return {.status = 400, .code = "BadRequest", .message = std::move(message), .retry_after_s = {}};
 }
 
-// The path's last word: custom domains put what they like before it.
-std::string_view last_part(std::string_view path) {
+// Custom domains put what they like before it.
+bool is_of(std::string_view path, std::string_view end) {
   while (path.ends_with('/')) path.remove_suffix(1);
-  return path.substr(path.rfind('/') + 1);
+  return path.ends_with(end);
 }
 
 }  // namespace
@@ -43,12 +43,13 @@ Answer CvmHandler::operator()(std::string_view event) {
 }
 
 ApiResponse CvmHandler::respond(const ApiRequest& request) {
-  const auto what = last_part(request.path);
-  if (what == "certificates" && request.method == "POST") return certificates(request);
-  if (what == "getcert" && request.method == "GET") return getcert(request, redemption_, settings_);
+  const auto& path = request.path;
+  if (is_of(path, "/certificates") && request.method == "POST") return certificates(request);
+  if (is_of(path, "/certificates/retire") && request.method == "POST") return retire(request);
+  if (is_of(path, "/getcert") && request.method == "GET") return getcert(request, redemption_, settings_);
   return answer({.status = 404,
                  .code = "NotFound",
-                 .message = "here are POST /certificates and GET /getcert",
+                 .message = "here are POST /certificates, POST /certificates/retire and GET /getcert",
                  .retry_after_s = {}});
 }
 
@@ -59,6 +60,14 @@ ApiResponse CvmHandler::certificates(const ApiRequest& request) {
   if (!vended) return answer(vended.error());
   return {
       200, {{"content-type", "application/json"}, {"cache-control", "no-store"}}, aws::cvm::to_json(*vended)};
+}
+
+ApiResponse CvmHandler::retire(const ApiRequest& request) {
+  const auto asked = aws::cvm::parse_retire_request(request.body);
+  if (!asked) return answer(bad_request(asked.error().text));
+  const auto retired = redemption_.retire(*asked);
+  if (!retired) return answer(retired.error());
+  return {200, {{"content-type", "application/json"}}, aws::cvm::retired_json(*retired)};
 }
 
 boost::system::result<aws::cvm::Vended, Refusal> CvmHandler::vend(const aws::cvm::Request& request) {

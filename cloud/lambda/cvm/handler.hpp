@@ -1,5 +1,6 @@
-// The Certificate Vending Machine as a function behind API Gateway: POST /certificates (aws/cvm.hpp), GET
-// /getcert (getcert.hpp). Used by the function's main and by the local cloud.
+// The Certificate Vending Machine as a function behind API Gateway: POST /certificates and
+// /certificates/retire (aws/cvm.hpp), GET /getcert (getcert.hpp). Used by the function's main and by the
+// local cloud.
 #pragma once
 
 #include <mutex>
@@ -19,6 +20,7 @@ class CvmHandler {
 
  private:
   ApiResponse certificates(const ApiRequest& request);
+  ApiResponse retire(const ApiRequest& request);
   boost::system::result<aws::cvm::Vended, aws::cvm::Refusal> vend(const aws::cvm::Request& request);
   // Of AWS IoT, asked once.
   aws::result<std::pair<std::string, std::string>> endpoints();

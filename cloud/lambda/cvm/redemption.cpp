@@ -17,8 +17,9 @@
 //   answer
 //
 // A rotation is create, connect, commit, retire: the former certificate stays ACTIVE and listed in `retiring`
-// until the same key asks once more, which a device does when its new certificate has connected, or until the
-// next redemption. Not if AWS made the keys (nobody can ask for them again), nor after an operator's reset.
+// until the device asks to have it retired (redemption_retire.cpp), which it does when its new certificate has
+// connected, or until the next redemption. Not if AWS made the keys (nobody can ask for them again), nor after
+// an operator's reset.
 //
 // Why two requests never end with two certificates that are ACTIVE and not listed: a certificate is activated
 // only while its claim holds, after it was recorded; and whoever claims next retires what is recorded before
@@ -45,14 +46,6 @@ using Kind = aws::Error::Kind;
 // What fleet provisioning leaves when it comes to nothing after its hook said yes.
 constexpr std::string_view kNeverUsed = "PENDING_ACTIVATION";
 
-Refusal in_progress(std::int64_t wait_s) {
-  constexpr std::int64_t kMostWait = 5;
-  return {.status = 409,
-          .code = "InProgress",
-          .message = "another request with this token is being served; ask again",
-          .retry_after_s = static_cast<unsigned>(std::clamp(wait_s, std::int64_t{1}, kMostWait))};
-}
-
 Refusal already_registered(std::string message) {
   return {.status = 409, .code = "AlreadyRegistered", .message = std::move(message), .retry_after_s = {}};
 }
@@ -63,13 +56,6 @@ Refusal taken_out_of_use(std::string_view status) {
       "; an operator took it out of use, and has to set applyState to 0 to allow another");
 }
 
-// Empty: OpenSSL has no random bytes.
-std::string attempt_name() {
-  std::array<unsigned char, 16> bytes{};
-  if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) return {};
-  return aws::to_hex({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-}
-
 void add(std::vector<std::string>& ids, const std::string& id) {
   if (!id.empty() && std::ranges::find(ids, id) == ids.end()) ids.push_back(id);
 }
@@ -78,6 +64,20 @@ void add(std::vector<std::string>& ids, const std::string& id) {
 
 Redemption::Redemption(aws::IotControl& iot, DeviceTable& table, const Settings& settings, Now now, Log log)
     : iot_(iot), table_(table), settings_(settings), now_(std::move(now)), log_(std::move(log)) {}
+
+Refusal Redemption::in_progress(std::int64_t wait_s) {
+  constexpr std::int64_t kMostWait = 5;
+  return {.status = 409,
+          .code = "InProgress",
+          .message = "another request with this token is being served; ask again",
+          .retry_after_s = static_cast<unsigned>(std::clamp(wait_s, std::int64_t{1}, kMostWait))};
+}
+
+std::string Redemption::attempt_name() {
+  std::array<unsigned char, 16> bytes{};
+  if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) return {};
+  return aws::to_hex({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+}
 
 Redeemed Redemption::redeem(const Wanted& wanted) {
   const auto seen = check_token(table_, wanted.productid, wanted.access_token, log_);
@@ -132,18 +132,8 @@ Redeemed Redemption::hand_out_again(const Wanted& wanted, const DeviceRecord& se
   }
   if (certificate->status == kNeverUsed) return claim(wanted, seen);
   if (certificate->status != "ACTIVE") return taken_out_of_use(certificate->status);
-  auto clean = seen;
-  if (!seen.retiring.empty()) {  // the new certificate has proven itself, or the fleet hook was cut off
-    if (const auto done = retire_all(iot_, seen.retiring, settings_.retired); !done) {
-      return failed("retire", seen, done.error());
-    }
-    clean.retiring.clear();
-    if (const auto done = table_.replace(seen, clean); !done) {
-      log_.warn("{}: still lists retired certificates: {}", seen.productid, done.error().text);
-    }
-  }
   log_.info("{}: has its certificate {} handed out again", seen.productid, seen.cert_id);
-  return Issued{.certificate = std::move(*certificate), .public_key = {}, .private_key = {}, .device = clean};
+  return Issued{.certificate = std::move(*certificate), .public_key = {}, .private_key = {}, .device = seen};
 }
 
 Redeemed Redemption::claim(const Wanted& wanted, const DeviceRecord& seen) {

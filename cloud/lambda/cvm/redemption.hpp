@@ -1,8 +1,10 @@
-// Turns a token into a certificate: once, whatever crashes and whoever asks at the same time. Used by POST
-// /certificates and GET /getcert. The order of the steps is the safety; it is drawn in redemption.cpp.
+// Turns a token into a certificate: once, whatever crashes and whoever asks at the same time; and takes a
+// device's certificates out of use. Used by POST /certificates, POST /certificates/retire and GET /getcert.
+// The order of the steps is the safety; it is drawn in redemption.cpp.
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "aws/cvm.hpp"
 #include "aws/iot_control.hpp"
@@ -26,14 +28,19 @@ struct Issued {
 };
 
 using Redeemed = boost::system::result<Issued, aws::cvm::Refusal>;
+using RetiredIds = boost::system::result<std::vector<std::string>, aws::cvm::Refusal>;
 
 class Redemption {
  public:
   Redemption(aws::IotControl& iot, DeviceTable& table, const Settings& settings, Now now, Log log);
   // Any thread.
   Redeemed redeem(const Wanted& wanted);
+  // redemption_retire.cpp. The certificates that are out of use now, and were listed until now. Any thread.
+  RetiredIds retire(const aws::cvm::RetireRequest& request);
 
  private:
+  static aws::cvm::Refusal in_progress(std::int64_t wait_s);
+  static std::string attempt_name();  // empty: OpenSSL has no random bytes
   Redeemed decide(const Wanted& wanted, const DeviceRecord& seen);
   Redeemed claim(const Wanted& wanted, const DeviceRecord& seen);
   aws::result<std::string> status_of(const std::string& certificate_id);

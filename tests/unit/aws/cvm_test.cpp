@@ -142,13 +142,46 @@ TEST(Cvm, RetryAfterIsTakenFromTheHeaderThenFromTheBody) {
 }
 
 TEST(CvmAuthorizerHeaders, CarryTheTokenOnlyIfAHeaderCan) {
-  const auto headers = [](const char* token) {
-    return authorizer_headers({.productid = "gw-1", .access_token = token, .csr = {}, .region = {}});
-  };
+  const auto headers = [](const char* token) { return authorizer_headers("gw-1", token); };
   using Headers = std::vector<std::pair<std::string, std::string>>;
   EXPECT_EQ(headers("s3cret+/="), (Headers{{"productid", "gw-1"}, {"accesstoken", "s3cret+/="}}));
   for (const char* token : {"", "two words", "line\r\nx-evil: 1", "schl\xc3\xbcssel", "\x7f"})
     EXPECT_TRUE(headers(token).empty()) << token;
+}
+
+TEST(CvmRetire, RequestComesBackAsItWasWritten) {
+  for (const auto& keep : {std::string(), std::string(64, 'a')}) {
+    const auto read = parse_retire_request(to_json(RetireRequest{"dev-1", "t", keep}));
+    ASSERT_TRUE(read) << read.error().text;
+    EXPECT_EQ(read->productid, "dev-1");
+    EXPECT_EQ(read->access_token, "t");
+    EXPECT_EQ(read->keep, keep);
+  }
+}
+
+TEST(CvmRetire, AKeepThatIsNoCertificateIdIsNoRequestToKeepNone) {
+  for (const auto* keep : {"\"\"", "null", "7", "\"abc\"",
+                           "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\""}) {
+    const auto read =
+        parse_retire_request(R"({"productid":"d","accessToken":"t","keep":)" + std::string(keep) + "}");
+    ASSERT_FALSE(read) << keep;
+    EXPECT_NE(read.error().text.find("\"keep\" must be"), std::string::npos) << read.error().text;
+  }
+}
+
+TEST(CvmRetire, AnswerIsReadAsItWasWrittenAndNothingElseIs) {
+  const std::vector<std::string> ids = {std::string(64, 'a'), std::string(64, 'b')};
+  const auto read = parse_retire_response(200, retired_json(ids), "");
+  ASSERT_TRUE(read) << read.error().text;
+  EXPECT_EQ(*read, ids);
+  EXPECT_TRUE(parse_retire_response(200, retired_json({}), "")->empty());
+  for (const auto* body : {"", "{}", R"({"retired":7})", R"({"retired":[7]})", R"({"retired":["x"]})"})
+    EXPECT_EQ(parse_retire_response(200, body, "").error().kind, Error::Kind::protocol) << body;
+  // An API that is older than this request: nothing is said of the token.
+  EXPECT_EQ(parse_retire_response(403, R"({"message":"Missing Authentication Token"})", "").error().kind,
+            Error::Kind::unavailable);
+  EXPECT_EQ(parse_retire_response(401, to_json(Refusal{401, "Unauthorized", "no", {}}), "").error().kind,
+            Error::Kind::denied);
 }
 
 }  // namespace

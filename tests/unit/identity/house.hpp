@@ -3,6 +3,7 @@
 // is so.
 #pragma once
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <functional>
 #include <memory>
@@ -32,8 +33,8 @@ class House {
   void kill();
   void restart();
 
-  bool until(const std::function<bool()>& so, Duration at_most = 10min);
-  void settle();
+  bool until(const std::function<bool()>& so, Duration at_most = 10min, Duration step = 50ms);
+  bool settle();  // true: there was something to do
   void pass(Duration time);
 
   // A device asks to come in; the answer lands in `admissions`.
@@ -56,6 +57,9 @@ class House {
 
   sluice::test::Scratch scratch;
   boost::asio::io_context loop{1};
+  // Waiting for a worker takes real time, also when nothing else is on the loop: otherwise virtual time would
+  // run past it.
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> waits{loop.get_executor()};
   sluice::test::VirtualClock clock;
   sluice::test::MemoryStore store;
   sluice::test::MemoryRegistry registry;

@@ -184,7 +184,7 @@ TEST(Identity, SaysThatItIsRegisteredElsewhere) {
 
 TEST(Identity, HonoursRetryAfterForEverybody) {
   House house;
-  house.cloud.answers = {{429, R"({"error":{"code":"TooManyRequests","message":"slow down"}})"}};
+  house.cloud.will_answer(429, R"({"error":{"code":"TooManyRequests","message":"slow down"}})");
   house.cloud.retry_after = "120";
   house.start();
   house.until([&] { return house.cloud.requests == 1; });
@@ -196,7 +196,7 @@ TEST(Identity, HonoursRetryAfterForEverybody) {
 
 TEST(Identity, BacksOffWhileTheServiceFails) {
   House house;
-  for (int i = 0; i < 8; ++i) house.cloud.answers.emplace_back(503, "");
+  for (int i = 0; i < 8; ++i) house.cloud.will_answer(503, "");
   house.start();
   ASSERT_TRUE(house.until([&] { return house.up(""); }, 1h));
   EXPECT_EQ(house.cloud.requests, 9U);

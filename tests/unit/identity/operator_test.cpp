@@ -41,14 +41,14 @@ TEST_F(Operator, TheFormerCertificateIsRetiredOnceTheNextOneIsProven) {
   house.cloud.takes_certificates = false;
   ASSERT_TRUE(house.told([&](Done done) { house.room->rotate("m1", done); }));
   ASSERT_TRUE(house.until([&] { return house.state("m1") == "rotating-proving"; }));
-  EXPECT_TRUE(house.cloud.certificates.at(before).active);
+  EXPECT_TRUE(house.cloud.is_active(before));
   house.cloud.takes_certificates = true;
   ASSERT_TRUE(house.until([&] { return house.state("m1") == "retiring"; }));
   EXPECT_NE(certificate("m1"), before);
   EXPECT_EQ(house.cloud.lane_certificate(house.lane("m1")), certificate("m1"));
   EXPECT_EQ(house.cloud.active("m1"), 2U) << "the lane has the next one, and nobody was told";
   ASSERT_TRUE(house.until([&] { return house.state("m1") == "active"; }));
-  EXPECT_FALSE(house.cloud.certificates.at(before).active);
+  EXPECT_FALSE(house.cloud.is_active(before));
   EXPECT_EQ(house.row("m1").find("csr"), std::string::npos) << house.row("m1");
   EXPECT_EQ(error("m1"), "");
 }
@@ -61,7 +61,7 @@ TEST_F(Operator, AServiceThatRetiresAtOnceIsAskedOnceMoreWithoutHarm) {
   EXPECT_EQ(error("m1"), "");
   EXPECT_EQ(house.cloud.lane_certificate(house.lane("m1")), certificate("m1"));
   EXPECT_EQ(house.cloud.active("m1"), 1U);
-  EXPECT_EQ(house.cloud.certificates.size(), 3U) << "the gateway's, and two";
+  EXPECT_EQ(house.cloud.issued(), 3U) << "the gateway's, and two";
 }
 
 TEST_F(Operator, AFormerCertificateThatTheServiceDoesNotRetireIsNamedInTheStatus) {
@@ -168,7 +168,7 @@ TEST_F(Operator, NetworkTroubleIsNoRevocation) {
 TEST_F(Operator, ARevokedIdentityIsAskedForAnewByCommand) {
   ASSERT_NO_FATAL_FAILURE(active("m1"));
   const auto before = certificate("m1");
-  house.cloud.certificates.at(before).active = false;
+  house.cloud.set_active(before, false);
   house.room->trouble(house.lane("m1"), errc::tls, "certificate revoked");
   ASSERT_TRUE(house.until([&] { return house.state("m1") == "revoked"; }));
   const auto no = house.told([&](Done done) { house.room->provision("m1", false, done); });
@@ -184,18 +184,18 @@ TEST_F(Operator, ARevokedIdentityThatGetsNoOtherIsWhereItWas) {
   ASSERT_NO_FATAL_FAILURE(active("m1"));
   const auto before = certificate("m1");
   house.reading_waits("m1");
-  house.cloud.certificates.at(before).active = false;
+  house.cloud.set_active(before, false);
   house.room->trouble(house.lane("m1"), errc::unauthorized, "not authorized");
   ASSERT_TRUE(house.until([&] { return house.state("m1") == "revoked"; }));
-  house.cloud.answers.emplace_back(409, R"({"error":{"code":"AlreadyRegistered","message":"no"}})");
+  house.cloud.will_answer(409, R"({"error":{"code":"AlreadyRegistered","message":"no"}})");
   ASSERT_TRUE(house.told([&](Done done) { house.room->provision("m1", true, done); }));
-  ASSERT_TRUE(house.until([&] { return house.cloud.answers.empty() && house.state("m1") == "revoked"; }));
+  ASSERT_TRUE(house.until([&] { return house.cloud.has_answered_all() && house.state("m1") == "revoked"; }));
   EXPECT_NE(error("m1").find("registered already"), std::string::npos) << error("m1");
   EXPECT_EQ(certificate("m1"), before);
   EXPECT_EQ(house.store.queued(house.lane("m1")), 1U);
   EXPECT_EQ(house.ledger(LedgerReason::refused), 0U);
   EXPECT_TRUE(house.turned_away.empty());
-  house.cloud.certificates.at(before).active = true;
+  house.cloud.set_active(before, true);
   ASSERT_TRUE(house.until([&] { return house.up("m1"); }, 1h)) << "with the key that it has kept";
   EXPECT_EQ(house.cloud.lane_certificate(house.lane("m1")), before);
 }
@@ -203,7 +203,7 @@ TEST_F(Operator, ARevokedIdentityThatGetsNoOtherIsWhereItWas) {
 TEST_F(Operator, ATokenThatIsImportedForARevokedIdentityGetsItAnotherCertificate) {
   ASSERT_NO_FATAL_FAILURE(active("m1"));
   const auto before = certificate("m1");
-  house.cloud.certificates.at(before).active = false;
+  house.cloud.set_active(before, false);
   house.room->trouble(house.lane("m1"), errc::unauthorized, "not authorized");
   ASSERT_TRUE(house.until([&] { return house.state("m1") == "revoked"; }));
   house.cloud.tokens["m1"] = "another";
@@ -222,14 +222,106 @@ TEST_F(Operator, TroubleWhileANextCertificateIsOnItsWayCountsOnlyIfItDoesNotCome
     house.pass(1s);
     EXPECT_TRUE(house.state("m1").starts_with("rotating")) << house.state("m1");
     if (!comes) {
-      for (auto& [id, certificate] : house.cloud.certificates) certificate.active = false;
-      house.cloud.answers.emplace_back(401, R"({"error":{"code":"Unauthorized","message":"no"}})");
+      house.cloud.set_all_active(false);
+      house.cloud.will_answer(401, R"({"error":{"code":"Unauthorized","message":"no"}})");
     }
     house.cloud.reachable = true;
     ASSERT_TRUE(house.until([&] { return house.state("m1") == (comes ? "active" : "revoked"); }))
         << house.shown("m1");
   }
   EXPECT_NE(error("m1").find("not authorized; "), std::string::npos) << error("m1");
+}
+
+TEST_F(Operator, ALostAnswerOfARotationLeavesTheFormerCertificateUntilTheNextIsProven) {
+  ASSERT_NO_FATAL_FAILURE(active("m1"));
+  const auto before = certificate("m1");
+  house.cloud.takes_certificates = false;
+  house.cloud.lose_answers = true;
+  ASSERT_TRUE(house.told([&](Done done) { house.room->rotate("m1", done); }));
+  ASSERT_TRUE(house.until([&] { return house.cloud.active("m1") == 2; }));
+  house.pass(1min);
+  house.cloud.lose_answers = false;
+  ASSERT_TRUE(house.until([&] { return house.state("m1") == "rotating-proving"; }));
+  EXPECT_TRUE(house.cloud.is_active(before)) << "the request was sent again, and nothing has proven itself";
+  house.cloud.takes_certificates = true;
+  ASSERT_TRUE(house.until([&] { return house.up("m1"); }));
+  EXPECT_EQ(house.cloud.active("m1"), 1U);
+}
+
+TEST_F(Operator, TheCertificateOfADecommissionedDeviceIsTakenOutOfUseEvenIfTheServiceIsAwayForDays) {
+  ASSERT_NO_FATAL_FAILURE(active("m1"));
+  const auto before = certificate("m1");
+  house.reading_waits("m1");
+  house.cloud.reachable = false;
+  ASSERT_TRUE(house.told([&](Done done) { house.room->revoke("m1", done); }));
+  ASSERT_TRUE(house.until([&] { return house.state("m1") == "withdrawing"; }));
+  EXPECT_FALSE(house.cloud.lanes.contains(house.lane("m1")));
+  EXPECT_EQ(house.row("m1").find("\"key\""), std::string::npos) << house.row("m1");
+  EXPECT_EQ(house.ledger(LedgerReason::refused), 1U);
+  EXPECT_EQ(certificate("m1"), before) << "which one is to be taken out of use";
+  EXPECT_EQ(house.admit("m1", "token-m1")->kind, Kind::refused);
+  house.options.cloud.provisioning.backoff_most = 1h;
+  house.room->reload(house.options);
+  house.pass(72h);
+  house.restart();
+  EXPECT_EQ(house.state("m1"), "withdrawing");
+  EXPECT_TRUE(house.cloud.is_active(before));
+  EXPECT_EQ(house.room->provision_all(), 0U) << "it stays out";
+  house.cloud.reachable = true;
+  ASSERT_TRUE(house.until([&] { return house.state("m1") == "gone"; }, 3h));
+  EXPECT_FALSE(house.cloud.is_active(before));
+  EXPECT_EQ(house.row("m1").find("\"token\""), std::string::npos) << house.row("m1");
+}
+
+TEST_F(Operator, ACertificateThatTheServiceDoesNotTakeOutOfUseIsNamed) {
+  house.options.cloud.provisioning.backoff_most = 5s;
+  for (const unsigned status : {401U, 503U}) {
+    SCOPED_TRACE(status);
+    if (house.room) house.restart();
+    ASSERT_NO_FATAL_FAILURE(active(status == 401 ? "m1" : "m2"));
+    const std::string id = status == 401 ? "m1" : "m2";
+    const auto before = certificate(id);
+    for (int i = 0; i < (status == 401 ? 1 : 60); ++i)
+      house.cloud.will_answer(status, R"({"error":{"code":"No","message":"no"}})");
+    ASSERT_TRUE(house.told([&](Done done) { house.room->revoke(id, done); }));
+    ASSERT_TRUE(house.until([&] { return house.state(id) == "gone"; }, 3h));
+    EXPECT_NE(error(id).find(before), std::string::npos) << error(id);
+    EXPECT_NE(error(id).find("deactivate it in AWS"), std::string::npos) << error(id);
+    EXPECT_NE(error(id).find("decommissioned by command"), std::string::npos) << error(id);
+  }
+}
+
+TEST_F(Operator, AnotherMethodNamesTheCertificateThatItCannotTakeOutOfUse) {
+  house.use(ProvisioningOptions::Method::fleet);
+  ASSERT_NO_FATAL_FAILURE(active("m1"));
+  const auto before = certificate("m1");
+  ASSERT_TRUE(house.told([&](Done done) { house.room->revoke("m1", done); }));
+  ASSERT_TRUE(house.until([&] { return house.state("m1") == "gone"; }));
+  EXPECT_NE(error("m1").find(before + " may still be active, deactivate it in AWS"), std::string::npos)
+      << error("m1");
+}
+
+TEST_F(Operator, AForgottenDeviceMayComeAgainBeforeTheServiceHasHeardOfIt) {
+  ASSERT_NO_FATAL_FAILURE(active("m1"));
+  house.cloud.reachable = false;
+  house.room->forget("m1");
+  ASSERT_TRUE(house.until([&] { return house.state("m1") == "withdrawing"; }));
+  EXPECT_EQ(house.admit("m1", "token-m1")->kind, Kind::held);
+  house.cloud.reachable = true;
+  ASSERT_TRUE(house.until([&] { return house.up("m1"); }, 1h));
+  EXPECT_TRUE(house.cloud.is_active(certificate("m1")));
+}
+
+TEST_F(Operator, AForgottenDeviceIsForgottenAlsoAfterARestart) {
+  ASSERT_NO_FATAL_FAILURE(active("m1"));
+  house.cloud.reachable = false;
+  house.room->forget("m1");
+  ASSERT_TRUE(house.until([&] { return house.state("m1") == "withdrawing"; }));
+  house.restart();
+  house.cloud.reachable = true;
+  ASSERT_TRUE(house.until([&] { return house.row("m1").empty(); }, 1h));
+  EXPECT_TRUE(house.state("m1").empty());
+  EXPECT_EQ(house.cloud.active("m1"), 0U);
 }
 
 TEST_F(Operator, ADecommissionedDeviceStaysOutUntilItIsLetInAgain) {

@@ -8,8 +8,8 @@
 
 #include <boost/asio/post.hpp>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
-#include "aws/cvm.hpp"
 #include "aws/url.hpp"
 #include "identity/key_pair.hpp"
 
@@ -102,10 +102,40 @@ Doors ScriptedCloud::doors() {
 std::size_t ScriptedCloud::active(const std::string& thing) {
   const std::lock_guard lock(mutex_);
   std::size_t count = 0;
-  for (const auto& [id, certificate] : certificates) {
+  for (const auto& [id, certificate] : certificates_) {
     if (certificate.thing == thing && certificate.active) ++count;
   }
   return count;
+}
+
+bool ScriptedCloud::is_active(const std::string& certificate_id) {
+  const std::lock_guard lock(mutex_);
+  return certificates_.at(certificate_id).active;
+}
+
+void ScriptedCloud::set_active(const std::string& certificate_id, bool active) {
+  const std::lock_guard lock(mutex_);
+  certificates_.at(certificate_id).active = active;
+}
+
+void ScriptedCloud::set_all_active(bool active) {
+  const std::lock_guard lock(mutex_);
+  for (auto& [id, certificate] : certificates_) certificate.active = active;
+}
+
+std::size_t ScriptedCloud::issued() {
+  const std::lock_guard lock(mutex_);
+  return certificates_.size();
+}
+
+void ScriptedCloud::will_answer(unsigned status, const std::string& body) {
+  const std::lock_guard lock(mutex_);
+  answers_.emplace_back(status, body);
+}
+
+bool ScriptedCloud::has_answered_all() {
+  const std::lock_guard lock(mutex_);
+  return answers_.empty();
 }
 
 std::optional<std::string> ScriptedCloud::lane_certificate(LaneId lane) const {
@@ -127,16 +157,16 @@ result<void> ScriptedCloud::contact(const CloudIdentity& identity) {
   if (!facts) return Error{errc::tls, "no certificate"};
   if (!check_certificate_of_key(identity.tls.certificate_pem, Secret(std::string_view(identity.tls.key_pem))))
     return Error{errc::tls, "the key does not fit"};
-  const auto it = certificates.find(facts->id);
-  if (it != certificates.end())
+  const auto it = certificates_.find(facts->id);
+  if (it != certificates_.end())
     return it->second.active ? result<void>() : result<void>(Error{errc::unauthorized, "not active"});
   if (!registers_at_contact) return Error{errc::tls, "unknown certificate"};
   if (contacts_[facts->id]++ < drops) return Error{errc::closed, "closed without a word"};
   // As the JITR function does: a newer certificate of the CA replaces the one before.
-  for (auto& [id, certificate] : certificates) {
+  for (auto& [id, certificate] : certificates_) {
     if (certificate.thing == facts->common_name) certificate.active = false;
   }
-  certificates[facts->id] = {facts->common_name, {}, identity.tls.certificate_pem, true};
+  certificates_[facts->id] = {facts->common_name, {}, identity.tls.certificate_pem, true};
   return {};
 }
 
@@ -144,7 +174,7 @@ std::string ScriptedCloud::issue(const std::string& csr, const std::string& thin
   const Secret key{std::string_view(ca.key)};
   auto made = issue_certificate({ca.certificate, key, csr, kLongAgo, kFarAway});
   const auto id = read_certificate(*made)->id;
-  certificates[id] = {thing, public_key_of_csr(csr), *made, active};
+  certificates_[id] = {thing, public_key_of_csr(csr), *made, active};
   return id;
 }
 
@@ -158,12 +188,11 @@ aws::result<aws::HttpResponse> ScriptedCloud::serve(const aws::HttpRequest& requ
   lost.kind = aws::Error::Kind::network;
   lost.text = "no route to host";
   if (!reachable) return lost;
-  if (!answers.empty()) {
+  if (!answers_.empty()) {
     aws::HttpResponse response;
-    response.status = answers.front().first;
-    response.body = answers.front().second;
+    std::tie(response.status, response.body) = answers_.front();
     if (!retry_after.empty()) response.headers.emplace_back("retry-after", retry_after);
-    answers.erase(answers.begin());
+    answers_.pop_front();
     return response;
   }
   auto response = awslabs ? serve_getcert(request) : serve_cvm(request);
@@ -180,32 +209,36 @@ aws::HttpResponse ScriptedCloud::serve_cvm(const aws::HttpRequest& request) {
         aws::cvm::Refusal{.status = status, .code = code, .message = "no", .retry_after_s = {}});
     return response;
   };
+  if (request.url.ends_with("/certificates/retire")) {
+    const auto wish = aws::cvm::parse_retire_request(request.body);
+    if (!wish) return refuse(400, "BadRequest");
+    const auto known = tokens.find(wish->productid);
+    if (known == tokens.end() || known->second != wish->access_token) return refuse(401, "Unauthorized");
+    if (!wish->keep.empty() && !certificates_.contains(wish->keep)) return refuse(409, "NotRegistered");
+    response.status = 200;
+    response.body = serve_retire(*wish);
+    return response;
+  }
   auto asked = aws::cvm::parse_request(request.body);
   if (!asked) return refuse(400, "BadRequest");
   const auto token = tokens.find(asked->productid);
   if (token == tokens.end() || token->second != asked->access_token) return refuse(401, "Unauthorized");
   const auto key = public_key_of_csr(asked->csr);
   std::string id;
-  for (const auto& [known, certificate] : certificates) {
+  for (const auto& [known, certificate] : certificates_) {
     if (certificate.thing == asked->productid && certificate.public_key == key) id = known;
   }
   if (id.empty()) {
-    for (auto& [known, certificate] : certificates) {
+    for (auto& [known, certificate] : certificates_) {
       if (certificate.thing != asked->productid || !certificate.active) continue;
       if (!reissue) return refuse(409, "AlreadyRegistered");
       certificate.active = !retires_at_once;
-      retiring_.insert(known);
     }
     id = issue(other_key ? make_key_pair(asked->productid)->csr_pem : asked->csr, asked->productid, true);
-  } else {
-    for (auto& [known, certificate] : certificates) {
-      if (certificate.thing == asked->productid && known != id && retiring_.erase(known) != 0)
-        certificate.active = false;
-    }
   }
   response.status = 200;
   response.body = aws::cvm::to_json(
-      aws::cvm::Vended{.certificate_pem = certificates[id].pem,
+      aws::cvm::Vended{.certificate_pem = certificates_[id].pem,
                        .certificate_id = id,
                        .certificate_arn = "arn:aws:iot:eu-central-1:123456789012:cert/" + id,
                        .thing_name = thing_instead.empty() ? asked->productid : thing_instead,
@@ -216,6 +249,17 @@ aws::HttpResponse ScriptedCloud::serve_cvm(const aws::HttpRequest& request) {
                        .role_alias = "gateway-role",
                        .root_ca = ca.certificate});
   return response;
+}
+
+std::string ScriptedCloud::serve_retire(const aws::cvm::RetireRequest& request) {
+  std::vector<std::string> retired;
+  for (auto& [id, certificate] : certificates_) {
+    if (certificate.thing != request.productid || id == request.keep || !certificate.active) continue;
+    certificate.active = false;
+    certificate.public_key.clear();  // the same key gets another from now on
+    retired.push_back(id);
+  }
+  return aws::cvm::retired_json(retired);
 }
 
 aws::HttpResponse ScriptedCloud::serve_getcert(const aws::HttpRequest& request) {
@@ -234,7 +278,7 @@ aws::HttpResponse ScriptedCloud::serve_getcert(const aws::HttpRequest& request) 
     response.body = "Access Denied";
     return response;
   }
-  for (auto& [id, certificate] : certificates) {
+  for (auto& [id, certificate] : certificates_) {
     if (certificate.thing == thing) certificate.active = false;
   }
   const auto pair = make_key_pair(thing);
@@ -242,7 +286,7 @@ aws::HttpResponse ScriptedCloud::serve_getcert(const aws::HttpRequest& request) 
   response.status = 200;
   response.body = Json{{"certificateArn", "arn:aws:iot:eu-central-1:123456789012:cert/" + id},
                        {"certificateId", id},
-                       {"certificatePem", certificates[id].pem},
+                       {"certificatePem", certificates_[id].pem},
                        {"keyPair", {{"PublicKey", "-"}, {"PrivateKey", pair->key_pem.text()}}},
                        {"RootCA", ca.certificate}}
                       .dump();
@@ -261,8 +305,9 @@ result<std::string> ScriptedCloud::converse(const std::string& topic, const std:
     const auto id = issue(json.at("certificateSigningRequest"), "", false);
     const auto token = fmt::format("ownership-of-{}", id);
     ownership_[token] = id;
-    return Json{
-        {"certificateId", id}, {"certificatePem", certificates[id].pem}, {"certificateOwnershipToken", token}}
+    return Json{{"certificateId", id},
+                {"certificatePem", certificates_[id].pem},
+                {"certificateOwnershipToken", token}}
         .dump();
   }
   if (topic != "$aws/provisioning-templates/sluice/provision/json") return rejected(403, "Forbidden");
@@ -276,11 +321,11 @@ result<std::string> ScriptedCloud::converse(const std::string& topic, const std:
     ++refused;
     return rejected(403, "AccessDenied");
   }
-  for (auto& [id, certificate] : certificates) {
+  for (auto& [id, certificate] : certificates_) {
     if (certificate.thing == thing) certificate.active = false;
   }
-  certificates[it->second].thing = thing;
-  certificates[it->second].active = true;
+  certificates_[it->second].thing = thing;
+  certificates_[it->second].active = true;
   ownership_.erase(it);  // good for once
   return Json{{"deviceConfiguration", device_configuration}, {"thingName", thing}}.dump();
 }

@@ -59,9 +59,12 @@ TEST(IdentityTable, LeadsFromEveryStateToGone) {
   for (const auto state : states()) {
     const auto* row = find_row(state, Event::remove);
     ASSERT_NE(row, nullptr) << to_string(state);
-    EXPECT_TRUE(row->next == State::decommissioning || state == State::gone) << to_string(state);
+    EXPECT_TRUE(leaves(row->next)) << to_string(state);
+    EXPECT_EQ(leaves(state), row->next == state) << to_string(state);
   }
   EXPECT_EQ(row_for(State::decommissioning, Event::closed).next, State::gone);
+  for (const auto event : {Event::retired, Event::denied})
+    EXPECT_EQ(row_for(State::withdrawing, event).next, State::gone);
 }
 
 TEST(IdentityTable, ReachesEveryStateFromNew) {
@@ -103,7 +106,8 @@ TEST(IdentityTable, NamesItsStatesOnDiskForEver) {
                                 "refused",
                                 "revoked",
                                 "decommissioning",
-                                "gone"};
+                                "gone",
+                                "withdrawing"};
   for (const auto state : states()) {
     EXPECT_EQ(to_string(state), kNames[static_cast<int>(state)]);
     EXPECT_EQ(state_named(to_string(state)), state);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "identity/key_pair.hpp"
 #include "tests/unit/identity/house.hpp"
 
 namespace sluice::identity::test {
@@ -47,7 +48,7 @@ TEST(Cvm, ShowsTheAuthorizerOfTheApiWhatItLooksAt) {
 
 TEST(Cvm, AsksAgainWhenTheTokenIsBeingRedeemedElsewhere) {
   House house;
-  house.cloud.answers = {{409, R"({"error":{"code":"InProgress","message":"wait","retryAfterSeconds":5}})"}};
+  house.cloud.will_answer(409, R"({"error":{"code":"InProgress","message":"wait","retryAfterSeconds":5}})");
   house.start();
   ASSERT_TRUE(house.until([&] { return house.up(""); }));
   EXPECT_EQ(house.cloud.requests, 2U);
@@ -55,7 +56,7 @@ TEST(Cvm, AsksAgainWhenTheTokenIsBeingRedeemedElsewhere) {
 
 TEST(Cvm, DoesNotTakeAnApiFrontsRefusalForTheTokens) {
   House house;
-  house.cloud.answers = {{403, R"({"message":"Forbidden"})"}};
+  house.cloud.will_answer(403, R"({"message":"Forbidden"})");
   house.start();
   house.until([&] { return house.cloud.requests == 1; });
   house.settle();
@@ -89,7 +90,7 @@ TEST(Awslabs, TellsItsWordsApart) {
     house.use(Method::awslabs);
     house.start();
     ASSERT_TRUE(house.until([&] { return house.up(""); }));
-    for (int i = 0; i < 20; ++i) house.cloud.answers.emplace_back(answer.first, answer.second);
+    for (int i = 0; i < 20; ++i) house.cloud.will_answer(answer.first, answer.second);
     EXPECT_EQ(house.admit("m1", "token-m1")->kind, kind) << answer.second;
   }
 }
@@ -120,7 +121,7 @@ TEST(Fleet, TakesOverWhereTemporaryCredentialsAreFromTheTemplate) {
   ASSERT_TRUE(house.until([&] { return house.state("m1") == "rotating-promised"; }));
   house.cloud.lose_answers = true;
   const auto before = house.shown("m1")["certificate_id"];
-  ASSERT_TRUE(house.until([&] { return !house.cloud.certificates.at(before).active; }));
+  ASSERT_TRUE(house.until([&] { return !house.cloud.is_active(before); }));
   house.kill();
   house.cloud.lose_answers = false;
   house.start();
@@ -196,6 +197,36 @@ TEST(OwnCa, GivesUpACertificateThatAwsNeverTakes) {
   ASSERT_TRUE(house.until([&] { return house.state("") == "refused"; }, 5h)) << house.shown("");
   EXPECT_NE(house.shown("")["error"].get<std::string>().find("does not take its certificate"),
             std::string::npos);
+}
+
+// A thing's name has up to 128 bytes, a certificate's common name 64.
+TEST(LongNames, GetACertificateWhereTheServiceKnowsThemByAnotherWay) {
+  const auto name = std::string(128, 'm');
+  for (const auto method : {Method::cvm, Method::fleet}) {
+    House house;
+    house.use(method);
+    house.cloud.tokens[name] = "long";
+    house.start();
+    const auto admission = house.admit(name, "long");
+    ASSERT_TRUE(admission);
+    EXPECT_EQ(admission->kind, Kind::granted) << admission->text;
+    ASSERT_TRUE(house.until([&] { return house.up(name); })) << house.shown(name);
+    const auto facts = read_certificate(house.cloud.lanes[house.lane(name)].tls.certificate_pem);
+    EXPECT_EQ(facts->common_name.size(), kMaxCommonName);
+  }
+}
+
+TEST(LongNames, AreRefusedInWordsWhereTheCommonNameIsAllThatAwsKnows) {
+  House house;
+  house.use(Method::own_ca);
+  house.start();
+  ASSERT_TRUE(house.until([&] { return house.up(""); }));
+  house.knock(std::string(65, 'm'), "any", true);
+  ASSERT_TRUE(house.until([&] { return house.state(std::string(65, 'm')) == "refused"; }));
+  EXPECT_NE(house.shown(std::string(65, 'm'))["error"].get<std::string>().find("64 bytes at most"),
+            std::string::npos);
+  house.knock(std::string(64, 'm'), "any", true);
+  EXPECT_TRUE(house.until([&] { return house.up(std::string(64, 'm')); }, 30min));
 }
 
 TEST(OwnCa, NeedsTheKeyOfItsCertificate) {

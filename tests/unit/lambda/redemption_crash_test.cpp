@@ -32,6 +32,12 @@ class CutAnywhere : public ::testing::TestWithParam<Case> {
     return redemption.redeem(wanted);
   }
 
+  RetiredIds retire(test::World& world, const std::string& keep) {
+    const auto settings = world.settings();
+    Redemption redemption(world.iot, world.table, settings, world.clock(), world.log());
+    return redemption.retire({.productid = kDevice, .access_token = kToken, .keep = keep});
+  }
+
   // A request that is cut. False: the step was never reached, it ran through.
   bool cut(test::World& world, const std::string& key, Reissue reissue, Fault fault, int step) {
     world.faults.arm(fault, step);
@@ -78,9 +84,11 @@ class CutAnywhere : public ::testing::TestWithParam<Case> {
     EXPECT_TRUE(world.iot.works(id, kDevice, "devices"));
     EXPECT_LE(world.iot.active().size(), 2U);
     if (!GetParam().generated) {  // it has connected
-      const auto proven = ask(world, last, reissue);
-      EXPECT_TRUE(proven) << proven.error().code;
-      if (proven) EXPECT_EQ(proven->certificate.id, id);
+      const auto repeated = ask(world, last, reissue);
+      EXPECT_TRUE(repeated) << repeated.error().code;
+      if (repeated) EXPECT_EQ(repeated->certificate.id, id);
+      const auto retired = retire(world, id);
+      EXPECT_TRUE(retired) << retired.error().code;
     }
     EXPECT_EQ(world.iot.active(), std::vector{id});
     EXPECT_TRUE(world.iot.works(id, kDevice, "devices"));

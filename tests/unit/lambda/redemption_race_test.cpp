@@ -79,12 +79,8 @@ TEST(RedemptionRace, RotatingTogetherLeavesOneActiveCertificateWhenItHasProvenIt
   EXPECT_TRUE(world.iot.works(world.record().cert_id, kDevice, "devices"));
   const auto settings = world.settings();
   Redemption redemption(world.iot, world.table, settings, world.clock(), world.log());
-  const auto winner = world.record().key_hash;
-  ASSERT_TRUE(redemption.redeem({.productid = kDevice,
-                                 .access_token = kToken,
-                                 .csr = "csr",
-                                 .key_hash = winner,
-                                 .reissue = Reissue::rotate}));
+  ASSERT_TRUE(
+      redemption.retire({.productid = kDevice, .access_token = kToken, .keep = world.record().cert_id}));
   EXPECT_EQ(world.iot.active(), std::vector{world.record().cert_id});
   EXPECT_EQ(world.iot.certificates(), 1U);
 }
