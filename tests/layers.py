@@ -24,7 +24,6 @@ ROOMS = {
     "daemon/store/": {"store", "core"},
     "daemon/ingest/": {"ingest", "core", "mqtt", "aws"} | STORE_DOORS,
     "daemon/device/": {"device", "core", "mqtt", "aws"} | STORE_DOORS,
-    "daemon/identity/": {"identity", "core", "aws"} | STORE_DOORS,
     "daemon/uplink/": {"uplink", "core", "mqtt", "aws"} | STORE_DOORS,
     "daemon/identity/": {"identity", "core", "aws"} | STORE_DOORS,
     "daemon/console/": {"console", "core", "mqtt", "aws"},

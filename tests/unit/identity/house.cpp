@@ -1,7 +1,5 @@
 #include "tests/unit/identity/house.hpp"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <fstream>
 
@@ -178,6 +176,12 @@ bool House::logged(std::string_view text) const {
     if (line.find(text) != line.npos) return true;
   }
   return false;
+}
+
+void InHouse::active(const std::string& id) {
+  house.start();
+  if (!id.empty()) house.knock(id, "token-" + id);
+  ASSERT_TRUE(house.until([&] { return house.up(id) && house.up(""); }));
 }
 
 }  // namespace sluice::identity::test

@@ -3,6 +3,8 @@
 // is so.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <functional>
@@ -70,6 +72,16 @@ class House {
   std::vector<Admission> admissions;
   std::vector<std::pair<std::string, std::string>> turned_away;
   std::unique_ptr<Identities> room;
+};
+
+// For tests of what becomes of identities that are in use.
+class InHouse : public testing::Test {
+ protected:
+  // The gateway has its certificate, and so has the device; "": only the gateway.
+  void active(const std::string& id);
+  std::string certificate(const std::string& id) { return house.shown(id).value("certificate_id", ""); }
+  std::string error(const std::string& id) { return house.shown(id).value("error", ""); }
+  House house;
 };
 
 }  // namespace sluice::identity::test
