@@ -1,6 +1,6 @@
 // The one HTTPS client (libcurl): proxies from the environment, TLS verification always on, bounded answers.
 // Calls block: for functions, workers and tests, never for a loop. One Http may be used by several threads at
-// once.
+// once. libcurl is loaded by the first call; where it is missing, calls fail until it is there.
 #pragma once
 
 #include <atomic>
@@ -42,6 +42,7 @@ struct HttpOptions {
   std::chrono::milliseconds connect_timeout = std::chrono::seconds(10);
   std::size_t most_response = 6 * 1024 * 1024;   // bytes of a body; beyond: Kind::protocol
   std::vector<std::string> connect_to;           // curl's CONNECT_TO lines, for tests and VPC endpoints
+  std::string curl_file;                         // libcurl; empty: the system's
   const std::atomic<bool>* cancelled = nullptr;  // set: a running call ends soon with Kind::network
 };
 

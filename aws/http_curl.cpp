@@ -1,5 +1,3 @@
-#include <curl/curl.h>
-
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -14,17 +12,31 @@
 namespace sluice::aws {
 namespace {
 
-struct FreeList {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-};
-using List = std::unique_ptr<curl_slist, FreeList>;
-
-void append(List& list, const std::string& line) {
-  if (auto* grown = curl_slist_append(list.get(), line.c_str())) {
-    list.release();  // NOLINT(bugprone-unused-return-value): the grown list owns it
-    list.reset(grown);
+class List {
+ public:
+  explicit List(const CurlLibrary& curl) : curl_(curl), lines_(nullptr, curl.slist_free_all) {}
+  void append(const std::string& line) {
+    if (auto* grown = curl_.slist_append(lines_.get(), line.c_str())) {
+      lines_.release();  // NOLINT(bugprone-unused-return-value): the grown list owns it
+      lines_.reset(grown);
+    }
   }
-}
+  curl_slist* get() const { return lines_.get(); }
+
+ private:
+  const CurlLibrary& curl_;
+  std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> lines_;
+};
+
+// One handle in use.
+struct Call {
+  const CurlLibrary& curl;
+  CURL* handle;
+  template <typename Value>
+  void set(CURLoption option, Value value) const {
+    curl.easy_setopt(handle, option, value);
+  }
+};
 
 std::size_t on_header(const char* data, std::size_t size, std::size_t count, void* answer) {
   const auto bytes = size * count;
@@ -58,19 +70,25 @@ curl_blob blob_of(const std::string& text) {
 
 class CurlHttp : public Http {
  public:
-  explicit CurlHttp(HttpOptions options) : options_(std::move(options)) {
-    for (const auto& line : options_.connect_to) append(connect_to_, line);
-  }
+  explicit CurlHttp(HttpOptions options)
+      : options_(std::move(options)),
+        handles_(options_.curl_file.empty() ? std::string(kCurlFile) : options_.curl_file) {}
 
   result<HttpResponse> send(const HttpRequest& request) override {
     const auto url = split_url(request.url);
     if (auto problem = problem_of(request, url)) return *std::move(problem);
     const auto origin = std::string(url->scheme) + "://" + std::string(url->authority);
+    const auto curl = handles_.library();
+    if (!curl) {
+      auto error = curl.error();
+      error.text = request.method + " " + origin + ": " + error.text;
+      return error;
+    }
     const NoSigpipe guard;
-    Handle handle = handles_.take();
-    if (!handle) return http_error(CURLE_OUT_OF_MEMORY, request.method, origin, "");
-    auto outcome = exchange(handle.get(), request, *url, origin);
-    handles_.give_back(std::move(handle));
+    Handle handle = handles_.take(**curl);
+    if (!handle) return http_error(**curl, CURLE_OUT_OF_MEMORY, request.method, origin, "");
+    auto outcome = exchange({**curl, handle.get()}, request, *url, origin);
+    handles_.give_back(**curl, std::move(handle));
     return outcome;
   }
 
@@ -93,24 +111,27 @@ class CurlHttp : public Http {
     return std::nullopt;
   }
 
-  result<HttpResponse> exchange(CURL* curl, const HttpRequest& request, const Url& url,
+  result<HttpResponse> exchange(const Call& call, const HttpRequest& request, const Url& url,
                                 const std::string& origin) {
     HttpAnswer answer(options_.most_response);
     std::array<char, CURL_ERROR_SIZE> detail{};
-    const List headers = header_lines(request);
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail.data());
-    curl_easy_setopt(curl, CURLOPT_URL, request.url.c_str());
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());
-    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(curl, CURLOPT_HEADERDATA, &answer);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
-    set_method(curl, request);
-    set_manners(curl, request);
-    set_trust(curl);
+    const List headers = header_lines(call.curl, request);
+    List connect_to(call.curl);
+    for (const auto& line : options_.connect_to) connect_to.append(line);
+    call.set(CURLOPT_ERRORBUFFER, detail.data());
+    call.set(CURLOPT_URL, request.url.c_str());
+    call.set(CURLOPT_HTTPHEADER, headers.get());
+    call.set(CURLOPT_HEADERFUNCTION, on_header);
+    call.set(CURLOPT_HEADERDATA, &answer);
+    call.set(CURLOPT_WRITEFUNCTION, on_body);
+    call.set(CURLOPT_WRITEDATA, &answer);
+    set_method(call, request);
+    set_manners(call, request);
+    if (connect_to.get() != nullptr) call.set(CURLOPT_CONNECT_TO, connect_to.get());
+    set_trust(call);
     // What is on this machine is asked directly, whatever the environment says of proxies.
-    if (is_loopback(url.host)) curl_easy_setopt(curl, CURLOPT_PROXY, "");
-    const auto code = curl_easy_perform(curl);
+    if (is_loopback(url.host)) call.set(CURLOPT_PROXY, "");
+    const auto code = call.curl.easy_perform(call.handle);
     if (answer.is_too_big()) {
       return Error{Error::Kind::protocol,
                    0,
@@ -122,15 +143,15 @@ class CurlHttp : public Http {
     if (code == CURLE_ABORTED_BY_CALLBACK) {
       return Error{Error::Kind::network, 0, {}, request.method + " " + origin + ": cancelled", {}};
     }
-    if (code != CURLE_OK) return http_error(code, request.method, origin, detail.data());
+    if (code != CURLE_OK) return http_error(call.curl, code, request.method, origin, detail.data());
     long status = 0;
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    call.curl.easy_getinfo(call.handle, CURLINFO_RESPONSE_CODE, &status);
     answer.response.status = static_cast<unsigned>(status);
     return std::move(answer.response);
   }
 
-  static List header_lines(const HttpRequest& request) {
-    List lines;
+  static List header_lines(const CurlLibrary& curl, const HttpRequest& request) {
+    List lines(curl);
     bool has_type = false;
     for (const auto& [name, value] : request.headers) {
       if (names_equal(name, "content-length")) continue;  // libcurl counts
@@ -141,72 +162,69 @@ class CurlHttp : public Http {
       } else {
         line.append(": ").append(value);
       }
-      append(lines, line);
+      lines.append(line);
     }
-    append(lines, "Expect:");  // no 100-continue: it costs a round trip, and some servers never answer it
-    if (!has_type) append(lines, "Content-Type:");
+    lines.append("Expect:");  // no 100-continue: it costs a round trip, and some servers never answer it
+    if (!has_type) lines.append("Content-Type:");
     return lines;
   }
 
-  static void set_method(CURL* curl, const HttpRequest& request) {
+  static void set_method(const Call& call, const HttpRequest& request) {
     if (request.method == "HEAD") {
-      curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
+      call.set(CURLOPT_NOBODY, 1L);
       return;
     }
     const bool carries_body = !request.body.empty() || request.method == "POST" || request.method == "PUT" ||
                               request.method == "PATCH";
     if (carries_body) {
-      curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request.body.data());
-      curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+      call.set(CURLOPT_POSTFIELDS, request.body.data());
+      call.set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
     }
-    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+    call.set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
   }
 
-  void set_manners(CURL* curl, const HttpRequest& request) const {
-    curl_easy_setopt(curl, CURLOPT_USERAGENT, "sluice/" SLUICE_VERSION);
-    curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);  // the signature covers the path as it is
-    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS,
-                     static_cast<long>(std::max<std::int64_t>(request.timeout.count(), 1)));
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS,
-                     static_cast<long>(std::max<std::int64_t>(options_.connect_timeout.count(), 1)));
-    if (connect_to_) curl_easy_setopt(curl, CURLOPT_CONNECT_TO, connect_to_.get());
+  void set_manners(const Call& call, const HttpRequest& request) const {
+    call.set(CURLOPT_USERAGENT, "sluice/" SLUICE_VERSION);
+    call.set(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+    call.set(CURLOPT_NOSIGNAL, 1L);
+    call.set(CURLOPT_PATH_AS_IS, 1L);  // the signature covers the path as it is
+    call.set(CURLOPT_FOLLOWLOCATION, 0L);
+    call.set(CURLOPT_PROTOCOLS_STR, "http,https");
+    call.set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    call.set(CURLOPT_TCP_KEEPALIVE, 1L);
+    call.set(CURLOPT_TIMEOUT_MS, static_cast<long>(std::max<std::int64_t>(request.timeout.count(), 1)));
+    call.set(CURLOPT_CONNECTTIMEOUT_MS,
+             static_cast<long>(std::max<std::int64_t>(options_.connect_timeout.count(), 1)));
     if (options_.cancelled != nullptr) {
-      curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-      curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+      call.set(CURLOPT_NOPROGRESS, 0L);
+      call.set(CURLOPT_XFERINFOFUNCTION, on_progress);
       // libcurl hands the pointer back as void*; on_progress makes it const again.
-      curl_easy_setopt(curl, CURLOPT_XFERINFODATA,
-                       const_cast<std::atomic<bool>*>(options_.cancelled));  // NOLINT
+      call.set(CURLOPT_XFERINFODATA,
+               const_cast<std::atomic<bool>*>(options_.cancelled));  // NOLINT
     }
   }
 
-  void set_trust(CURL* curl) const {
-    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
-    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
-    curl_easy_setopt(curl, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  void set_trust(const Call& call) const {
+    call.set(CURLOPT_SSL_VERIFYPEER, 1L);
+    call.set(CURLOPT_SSL_VERIFYHOST, 2L);
+    call.set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
     if (!options_.ca_pem.empty()) {
       auto roots = blob_of(options_.ca_pem);
-      curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &roots);
-      curl_easy_setopt(curl, CURLOPT_CAPATH,
-                       nullptr);  // these roots instead of the system's, not beside them
+      call.set(CURLOPT_CAINFO_BLOB, &roots);
+      call.set(CURLOPT_CAPATH,
+               nullptr);  // these roots instead of the system's, not beside them
     }
     if (!options_.certificate_pem.empty()) {
       auto certificate = blob_of(options_.certificate_pem);
       auto key = blob_of(options_.key_pem);
-      curl_easy_setopt(curl, CURLOPT_SSLCERTTYPE, "PEM");
-      curl_easy_setopt(curl, CURLOPT_SSLCERT_BLOB, &certificate);
-      curl_easy_setopt(curl, CURLOPT_SSLKEYTYPE, "PEM");
-      curl_easy_setopt(curl, CURLOPT_SSLKEY_BLOB, &key);
+      call.set(CURLOPT_SSLCERTTYPE, "PEM");
+      call.set(CURLOPT_SSLCERT_BLOB, &certificate);
+      call.set(CURLOPT_SSLKEYTYPE, "PEM");
+      call.set(CURLOPT_SSLKEY_BLOB, &key);
     }
   }
 
   const HttpOptions options_;
-  List connect_to_;
   HttpHandles handles_;
 };
 

@@ -64,12 +64,13 @@ bool may_tell_the_url(CURLcode code) {
 
 }  // namespace
 
-Error http_error(CURLcode code, std::string_view method, std::string_view origin, std::string_view detail) {
+Error http_error(const CurlLibrary& curl, CURLcode code, std::string_view method, std::string_view origin,
+                 std::string_view detail) {
   const auto [kind, words] = meaning_of(code);
   Error error;
   error.kind = kind;
   error.text.append(method).append(" ").append(origin).append(": ").append(words);
-  const std::string_view known = curl_easy_strerror(code);
+  const std::string_view known = curl.easy_strerror(code);
   error.text.append(" (").append(detail.empty() || may_tell_the_url(code) ? known : detail).append(")");
   return error;
 }

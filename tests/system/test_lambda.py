@@ -261,6 +261,7 @@ def test_a_zip_has_everything_that_its_program_needs(packed):
         for file in [root / "bin" / "function", *(root / "lib").iterdir()]:
             needed = set(re.findall(r"\(NEEDED\).*\[(.+)\]", dynamic_section(file)))
             assert needed <= have, (name, file.name, needed - have)
+        assert "libcurl.so.4" in have, "it is loaded by name, not by the program's list"
         assert "INTERP" not in dynamic_section(root / "bootstrap"), "the launcher is static"
         assert sum(path.stat().st_size for path in root.rglob("*") if path.is_file()) < 250e6
 
