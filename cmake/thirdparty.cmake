@@ -11,6 +11,7 @@ find_package(SQLite3 REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
+pkg_check_modules(TSS2 tss2-esys tss2-mu tss2-tctildr tss2-rc)  # optional, see daemon/identity
 pkg_check_modules(MODBUS REQUIRED IMPORTED_TARGET libmodbus)
 
 # Asio and Beast are compiled once, here, instead of in every file that includes them.

@@ -45,6 +45,7 @@ DOORS = [
     ("yaml-cpp", re.compile(r"^yaml-cpp/"), ("daemon/config/",)),
     ("libmodbus", re.compile(r"^modbus/"), ("plugins/modbus/libmodbus_bus", "tests/support/simulators/modbus/")),
     ("libcurl", re.compile(r"^curl/"), ("aws/http",)),
+    ("tpm2-tss", re.compile(r"^tss2/"), ("daemon/identity/tpm_library",)),
     ("Beast", re.compile(r"^boost/beast"), ("daemon/device/websocket", "daemon/identity/credentials_http", "cloud/local/websocket",
                                             "cloud/local/http", "cloud/lambda/runtime/", "cmake/beast.cpp", "tests/", "bench/")),
 ]

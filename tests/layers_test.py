@@ -43,6 +43,7 @@ class Layers(unittest.TestCase):
         self.expect_broken("daemon/uplink/a.cpp", "#include <sqlite3.h>\n", "SQLite")
         self.expect_broken("ctl/a.cpp", "#include <yaml-cpp/yaml.h>\n", "yaml-cpp")
         self.expect_broken("daemon/device/a.cpp", "#include <boost/beast/core.hpp>\n", "Beast")
+        self.expect_broken("daemon/identity/tpm_key.cpp", "#include <tss2/tss2_esys.h>\n", "tpm2-tss")
         self.expect_fine("daemon/store/a.cpp", "#include <sqlite3.h>\n")
 
     def test_time_comes_from_the_clock(self):

@@ -14,14 +14,16 @@ namespace sluice::identity {
 // `directory`: the store's; a key file and a TPM's blob live there unless the options say otherwise.
 // `sealed_before`: something is sealed already, so a missing key is an error instead of the occasion to make
 // one. Blocks: for start-up. Errors: io, denied (others may read it), not_found, unsupported (no TPM in this
-// build), corrupt.
+// build, or its library is not installed), corrupt.
 result<Seal> load_seal(const SealOptions& options, const std::filesystem::path& directory,
                        bool sealed_before);
 
 std::filesystem::path seal_file(const SealOptions& options, const std::filesystem::path& directory);
 
 // tpm_key.cpp: 32 random bytes sealed under the TPM's storage hierarchy; only the blob is on disk, in `blob`.
-result<Secret> tpm_sealed_key(const std::string& tcti, const std::filesystem::path& blob, bool sealed_before);
+// `library_folder`: where tpm2-tss is, with a slash at its end; empty: where the system keeps its libraries.
+result<Secret> tpm_sealed_key(const std::string& tcti, const std::filesystem::path& blob, bool sealed_before,
+                              const std::string& library_folder = "");
 
 // Whole files of secrets: read with their mode looked at; written with 0600 and fsync, never over another.
 // `group_may_read`: an operator's file, owned by root and readable by the daemon's group (0640).

@@ -99,5 +99,25 @@ TEST_F(TpmKey, ADamagedBlobIsSaidInWords) {
   EXPECT_EQ(none.error().code, errc::corrupt) << none.error().text;
 }
 
+// A build with tpm2-tss on a machine without it, or with half of it.
+TEST(TpmLibrary, ThatIsNotThereIsToldWithItsPackage) {
+  const sluice::test::Scratch scratch;
+  const auto folder = scratch.path().string() + "/";
+  const auto told = [&] {
+    const auto none = tpm_sealed_key("device:/dev/tpmrm0", scratch.path() / "seal.tpm", false, folder);
+    EXPECT_FALSE(none);
+    return none ? Error{} : none.error();
+  };
+  if (told().text.starts_with("this build has no TPM support")) GTEST_SKIP() << told().text;
+  EXPECT_EQ(told().code, errc::unsupported);
+  EXPECT_TRUE(told().text.starts_with("the TPM at device:/dev/tpmrm0: " + folder +
+                                      "libtss2-esys.so.0 cannot be loaded: install the package "
+                                      "libtss2-esys-3.0.2-0 ("))
+      << told().text;
+  std::ofstream(folder + "libtss2-esys.so.0") << "half an upgrade";
+  EXPECT_NE(told().text.find("libtss2-esys-3.0.2-0 ("), std::string::npos) << told().text;
+  EXPECT_FALSE(std::filesystem::exists(scratch.path() / "seal.tpm"));
+}
+
 }  // namespace
 }  // namespace sluice::identity
