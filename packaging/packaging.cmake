@@ -51,6 +51,11 @@ set(CPACK_DEBIAN_COMPRESSION_TYPE xz)
 set(CPACK_DEBIAN_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "init-system-helpers (>= 1.52), systemd | systemd-standalone-sysusers")
+# Loaded when they are first needed (aws/late_library), so shlibdeps does not see them. libcurl: CURLOPT_PROTOCOLS_STR.
+string(APPEND CPACK_DEBIAN_PACKAGE_DEPENDS ", libcurl4 (>= 7.85)")
+if(TSS2_FOUND)
+  string(APPEND CPACK_DEBIAN_PACKAGE_DEPENDS ", libtss2-esys-3.0.2-0, libtss2-mu0, libtss2-rc0, libtss2-tctildr0")
+endif()
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "libtss2-tcti-device0")  # sealing with a TPM 2.0
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "ca-certificates, chrony | systemd-timesyncd | time-daemon")
 set(CPACK_DEBIAN_PACKAGE_DESCRIPTION
