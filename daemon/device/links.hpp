@@ -13,6 +13,7 @@
 
 #include "core/clock.hpp"
 #include "core/log.hpp"
+#include "core/read_buffer.hpp"
 #include "core/workers.hpp"
 #include "device/buckets.hpp"
 #include "device/listener.hpp"
@@ -75,7 +76,7 @@ class Links {
   LinkLimits limits_;
   mqtt::Broker* broker_ = nullptr;
   std::function<bool()> pressure_;
-  std::vector<char> wire_, plain_;  // what recv() fills; what TLS decrypts into
+  ReadBuffer wire_, plain_;  // what recv() fills; what TLS decrypts into
   std::vector<std::shared_ptr<Link>> links_;
   std::vector<std::shared_ptr<Link>> dirty_, flushing_;
   std::vector<std::weak_ptr<Link>> paused_;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "core/clock.hpp"
+#include "core/read_buffer.hpp"
 #include "core/workers.hpp"
 #include "uplink/client_session.hpp"
 #include "uplink/cloud_link.hpp"
@@ -32,7 +33,7 @@ struct Pool {
   Resolver resolver;
   Workers workers;
   // Scratch: a connection has the loop for itself while it reads.
-  std::vector<char> wire, plain;
+  ReadBuffer wire, plain;
   Heard heard;
 };
 
