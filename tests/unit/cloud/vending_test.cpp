@@ -92,6 +92,10 @@ TEST(Vending, RotatesWhereThatIsThePolicy) {
   EXPECT_EQ(control(house, "GET", "/certificates/" + first["certificateId"].get<std::string>()).status, 200U)
       << "in use until the new one has proven itself";
   EXPECT_EQ(vend(house, "gw-1", token, pair.csr).json()["certificateId"], second["certificateId"]);
+  const auto retired =
+      http(house, house.cloud->ports().cvm, "POST", "/Prod/certificates/retire",
+           json{{"productid", "gw-1"}, {"accessToken", token}, {"keep", second["certificateId"]}}.dump());
+  EXPECT_EQ(retired.json()["retired"], json::array({first["certificateId"]})) << retired.body;
   EXPECT_EQ(control(house, "GET", "/certificates/" + first["certificateId"].get<std::string>()).status, 404U);
 }
 
