@@ -57,6 +57,11 @@ def vend(api, productid, csr, token=TOKEN, **more):
     return answer["statusCode"], json.loads(answer["body"]), answer["headers"]
 
 
+def retire(api, productid, token=TOKEN, **more):
+    answer = api.invoke(rest_event("POST", "/certificates/retire", {"productid": productid, "accessToken": token, **more}))
+    return answer["statusCode"], json.loads(answer["body"])
+
+
 def works(aws, certificate, thing):
     """ACTIVE, with the device's policy and its thing."""
     iot = aws.client("iot")
@@ -98,7 +103,23 @@ def test_rotation_leaves_one_certificate_when_the_new_one_has_proven_itself(run,
     second = vend(api, "thermo-1", csr)[1]["certificateId"]
     assert aws.certificates() == {first: "ACTIVE", second: "ACTIVE"} and first != second
     assert vend(api, "thermo-1", csr)[1]["certificateId"] == second
+    assert aws.certificates() == {first: "ACTIVE", second: "ACTIVE"}, "a request that is repeated proves nothing"
+    assert retire(api, "thermo-1", keep=first)[0] == 409
+    assert retire(api, "thermo-1", keep=second) == (200, {"retired": [first]})
+    assert retire(api, "thermo-1", keep=second) == (200, {"retired": []})
     assert aws.certificates() == {second: "ACTIVE"}
+    assert works(aws, second, "thermo-1")
+
+
+def test_a_decommissioned_device_has_no_certificate_and_may_get_another(run, aws):
+    aws.add_device("thermo-1", TOKEN)
+    api = run("cvm", SLUICE_REISSUE="rotate", SLUICE_RETIRED="keep")
+    first = vend(api, "thermo-1", make_csr())[1]["certificateId"]
+    assert retire(api, "thermo-1", token="guess")[0] == 401
+    assert retire(api, "thermo-1") == (200, {"retired": [first]})
+    assert aws.certificates() == {first: "INACTIVE"}
+    second = vend(api, "thermo-1", make_csr())[1]["certificateId"]
+    assert aws.certificates() == {first: "INACTIVE", second: "ACTIVE"}
     assert works(aws, second, "thermo-1")
 
 
