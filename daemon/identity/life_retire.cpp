@@ -75,6 +75,9 @@ void Life::not_retired(std::uint64_t turn, const Refusal& refusal) {
   error_.clear();
   const bool former = record_.state == State::retiring;
   const auto& id = former ? record_.former : record_.present.certificate_id;
+  // The token never was right, so it never got one.
+  if (id.empty() && refusal.kind == Refusal::Kind::denied)
+    return answer(turn, Event::denied, settled(record_.why));
   const auto why = may_be_active(former ? "former certificate" : "certificate", id) +
                    ": the service did not retire it: " + refusal.text;
   answer(turn, Event::denied, settled(former ? why : joined(record_.why, why)));

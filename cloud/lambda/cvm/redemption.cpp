@@ -104,7 +104,10 @@ Redeemed Redemption::decide(const Wanted& wanted, const DeviceRecord& seen) {
     if (*status != kNeverUsed) {
       if (wanted.reissue == Reissue::refuse) {
         return already_registered(
-            "the device has a certificate for another key, and may not have a second one");
+            seen.cert_id.empty()
+                ? "the device's certificate was retired; an operator has to set applyState to 0 to allow "
+                  "another"
+                : "the device has a certificate for another key, and may not have a second one");
       }
       // An operator's decision about the certificate is one about the device: no token overrules it.
       if (!status->empty() && *status != "ACTIVE") return taken_out_of_use(*status);

@@ -53,6 +53,16 @@ TEST_F(Leaving, ACertificateThatTheServiceDoesNotTakeOutOfUseIsNamed) {
   }
 }
 
+TEST_F(Leaving, ADeviceWhoseTokenWasNeverRightLeavesNoTrouble) {
+  ASSERT_NO_FATAL_FAILURE(active(""));
+  house.cloud.reachable = false;
+  EXPECT_EQ(house.admit("m1", "guessed")->kind, Kind::held);
+  ASSERT_TRUE(house.told([&](Done done) { house.room->revoke("m1", done); }));
+  house.cloud.reachable = true;
+  ASSERT_TRUE(house.until([&] { return house.state("m1") == "gone"; }, 1h));
+  EXPECT_EQ(error("m1"), "decommissioned by command");
+}
+
 TEST_F(Leaving, AnotherMethodNamesTheCertificateThatItCannotTakeOutOfUse) {
   house.use(ProvisioningOptions::Method::fleet);
   ASSERT_NO_FATAL_FAILURE(active("m1"));
