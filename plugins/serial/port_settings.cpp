@@ -6,14 +6,13 @@
 #include <asm/termbits.h>
 #include <fmt/format.h>
 #include <linux/serial.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include <cerrno>
 #include <cstdlib>
 #include <system_error>
-
-extern "C" int ioctl(int fd, unsigned long request, ...);  // <sys/ioctl.h> brings libc's termios along
 
 namespace sluice::serial {
 namespace {
