@@ -91,6 +91,13 @@ enum class DisconnectCause {
   server_shutdown
 };
 
+// What one client is held to. 0: what BrokerOptions says.
+struct ClientBounds {
+  std::uint16_t receive_maximum = 0;
+  std::uint32_t maximum_packet_size = 0;  // told in CONNACK; a connection is closed at that of BrokerOptions
+  std::size_t maximum_queued_messages = 0, maximum_queued_bytes = 0;
+};
+
 // The host's answer to a CONNECT. May come later (password hashing on a worker), always on the loop.
 struct ConnectVerdict {
   Reason reason = Reason::success;
@@ -134,6 +141,9 @@ class Host {
   // Who is it, may it come in? `connect` is valid during the call only. A reply after the connection closed
   // is ignored by the engine. Reply at most once; may be called from inside.
   virtual void authenticate(Transport& transport, const Connect& connect, ConnectReply reply) = 0;
+  // Asked when a session opens, before its CONNACK, and when it is read from the journal: then `host_data` is
+  // null.
+  virtual ClientBounds bounds_of(const Client&) { return {}; }
   // The session is open and CONNACK is in `out`.
   virtual void connected(Client& client, bool session_present) = 0;
   virtual void disconnected(Client& client, DisconnectCause cause, std::string_view detail) = 0;

@@ -186,8 +186,8 @@ bool Engine::send_qos0(Session& session, const Publish& publish, bool retain, st
 
 bool Engine::has_room(Session& session, const StoredMessage& message) {
   const auto fits = [&] {
-    return session.queue.size() < options_.maximum_queued_messages &&
-           session.bytes + message.size() <= options_.maximum_queued_bytes &&
+    return session.queue.size() < session.bounds.maximum_queued_messages &&
+           session.bytes + message.size() <= session.bounds.maximum_queued_bytes &&
            queued_bytes_ + kEntryOverhead + (message.queued == 0 ? message.size() : 0) <=
                options_.maximum_queued_bytes_total;
   };

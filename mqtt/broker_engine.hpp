@@ -85,6 +85,8 @@ class Engine final : public Broker {
   // The connection of the session has gone.
   void detach(Session& session, DisconnectCause cause, std::string_view detail, bool keep_will);
   void end_session(Session& session);
+  // Asks the host what this session is held to.
+  void take_bounds(Session& session);
   // Asks the host about every subscription; drops those that it refuses.
   void recheck(Session& session);
 

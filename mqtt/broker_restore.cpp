@@ -97,6 +97,7 @@ void Engine::restore_sessions() {
     session.client.version = record.version;
     session.client.clean_start = false;
     session.client.persistent = true;
+    take_bounds(session);
     session.expiry = std::min(record.expiry, options_.maximum_session_expiry);
     next_session_ = std::max(next_session_, record.number + 1);
     // A client that was connected when we died lost its connection just now, as far as anyone can tell. So

@@ -63,6 +63,16 @@ Engine::Opened Engine::open_session(const Connect& connect, const std::string& c
   return {session, present};
 }
 
+void Engine::take_bounds(Session& session) {
+  const ClientBounds own = host_.bounds_of(session.client);
+  const auto or_ours = [](auto bound, auto ours) { return bound != 0 ? bound : ours; };
+  session.bounds = {
+      .receive_maximum = or_ours(own.receive_maximum, options_.receive_maximum),
+      .maximum_packet_size = or_ours(own.maximum_packet_size, options_.maximum_packet_size),
+      .maximum_queued_messages = or_ours(own.maximum_queued_messages, options_.maximum_queued_messages),
+      .maximum_queued_bytes = or_ours(own.maximum_queued_bytes, options_.maximum_queued_bytes)};
+}
+
 // The session goes on but ends with this connection: it has no place in the journal any more.
 void Engine::unpersist(Session& session) {
   session.client.persistent = false;
@@ -185,6 +195,11 @@ void Engine::run_deadlines() {
 }
 
 void Engine::recheck(Session& session) {
+  // What CONNACK said stays true.
+  const auto promised = session.bounds;
+  take_bounds(session);
+  session.bounds.receive_maximum = promised.receive_maximum;
+  session.bounds.maximum_packet_size = promised.maximum_packet_size;
   std::vector<std::pair<std::string, std::uint8_t>> filters;
   filters.reserve(session.subscriptions.size());
   for (const Subscription& s : session.subscriptions) filters.emplace_back(s.filter, s.options.qos);

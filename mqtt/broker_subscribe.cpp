@@ -7,8 +7,6 @@
 namespace sluice::mqtt {
 namespace {
 
-bool failed(Reason reason) { return static_cast<std::uint8_t>(reason) >= 0x80; }
-
 bool has_wildcard(std::string_view filter) { return filter.find_first_of("+#") != std::string_view::npos; }
 
 }  // namespace

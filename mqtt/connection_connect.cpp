@@ -156,6 +156,7 @@ void ClientConnection::open_session(const Connect& connect, const ConnectVerdict
   session_ = opened.session;
   session_->connection = this;
   session_->client.host_data = verdict.host_data;
+  engine_.take_bounds(*session_);
   state_ = State::open;
   keep_alive_ = Milliseconds{granted_keep_alive(connect.keep_alive)} * 1000;
   topic_alias_maximum_ = connect.topic_alias_maximum;
@@ -176,10 +177,11 @@ void ClientConnection::send_connack(const Connect& connect, bool present, bool a
   connack.session_present = present;
   if (version_ == Version::v311) return encode(connack, version_, out());
   if (session_->expiry != asked_expiry) connack.session_expiry = session_->expiry;
-  if (options.receive_maximum != 0xffff) connack.receive_maximum = options.receive_maximum;
+  const ClientBounds& bounds = session_->bounds;
+  if (bounds.receive_maximum != 0xffff) connack.receive_maximum = bounds.receive_maximum;
   if (options.maximum_qos < 2) connack.maximum_qos = options.maximum_qos;
   if (!options.retain_available) connack.retain_available = false;
-  connack.maximum_packet_size = options.maximum_packet_size;
+  connack.maximum_packet_size = bounds.maximum_packet_size;
   if (assigned) connack.assigned_client_id = session_->client.client_id;
   connack.topic_alias_maximum = options.topic_alias_maximum;
   if (!options.wildcard_available) connack.wildcard_available = false;

@@ -13,8 +13,6 @@ constexpr std::size_t kMaximumWaitingAcks = 2 * 65'536;
 // Topics that we give aliases to, per client, however many it allows.
 constexpr std::size_t kMaximumAliases = 256;
 
-bool failed(Reason reason) { return static_cast<std::uint8_t>(reason) >= 0x80; }
-
 }  // namespace
 
 void ClientConnection::on_publish(const FixedHeader& header, std::string_view packet) {
@@ -97,7 +95,7 @@ bool ClientConnection::admissible(Publish& publish) {
 
 // 3.3.4: Receive Maximum; MQTT 3.1.1 has none.
 bool ClientConnection::take_inbound_quota() {
-  if (version_ == Version::v5 && open_inbound_ >= engine_.options().receive_maximum) {
+  if (version_ == Version::v5 && open_inbound_ >= session_->bounds.receive_maximum) {
     protocol_error(Reason::receive_maximum_exceeded,
                    "more unacknowledged PUBLISH packets than Receive Maximum");
     return false;
@@ -277,7 +275,7 @@ void ClientConnection::run_retained() {
     bool more = true;
     bool room = true;
     while (more && (room = is_open() && transport_.unsent() <= engine_.options().maximum_unsent / 2 &&
-                           session_->queue.size() <= engine_.options().maximum_queued_messages / 2)) {
+                           session_->queue.size() <= session_->bounds.maximum_queued_messages / 2)) {
       more = retained_step(job);
     }
     if (is_closed() || room) continue;

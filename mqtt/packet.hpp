@@ -78,6 +78,7 @@ enum class Reason : std::uint8_t {
   wildcard_subscriptions_not_supported = 0xa2
 };
 std::string_view to_string(Reason reason);  // the name of the specification, for logs
+constexpr bool failed(Reason reason) { return static_cast<std::uint8_t>(reason) >= 0x80; }
 
 // User properties stay in wire form (each 0x26, name, value), already validated by the decoder: nothing is
 // allocated for them. A peer may put other properties between them; then the range holds those too, and the

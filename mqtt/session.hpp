@@ -61,6 +61,7 @@ struct StoredWill {
 class Session {
  public:
   Client client;
+  ClientBounds bounds;       // none is 0
   std::uint64_t number = 0;  // stands for the client id in the journal's keys
   ClientConnection* connection = nullptr;
   std::uint32_t expiry = 0;                    // seconds; 0: ends with the connection

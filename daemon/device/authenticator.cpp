@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "device/printable.hpp"
 #include "device/token_hash.hpp"
 
 namespace sluice::device {
@@ -28,15 +29,6 @@ bool has_bad_characters(std::string_view id) {
   return std::any_of(id.begin(), id.end(), [](char c) {
     return c == '+' || c == '#' || c == '/' || static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
   });
-}
-
-// The peer's words, fit for a log line.
-std::string printable(std::string_view text) {
-  std::string out(text.substr(0, 64));
-  for (char& c : out) {
-    if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7f) c = '?';
-  }
-  return out;
 }
 
 // The device of anonymous clients that send no client id.
@@ -218,7 +210,7 @@ void Authenticator::refuse(const AuthRequest& request, Reason reason, std::strin
   if (log_limit_.try_take(request.peer.source(), clock_.now())) {
     const auto name =
         request.certificate.empty() ? request.username.value_or(request.client_id) : request.certificate;
-    log_.warn("refused `{}` from {}: {}", printable(name), request.peer.text(), why);
+    log_.warn("refused `{}` from {}: {}", printable(name, 64), request.peer.text(), why);
   }
   reply({reason, std::string(told.empty() ? why : told), nullptr, AuthMethod::none});
 }

@@ -13,12 +13,12 @@
 namespace sluice::device {
 namespace {
 
-constexpr Duration kTick = 250ms;
+constexpr Duration kRoomTick = 250ms;
 constexpr Duration kLookAtFiles = 60s;  // certificates of listeners and devices
 constexpr Duration kGoodbye = 3s;
 constexpr std::size_t kShortestToken = 1, kLongestToken = 4096;
 
-// The broker has one set of limits; those of a product are held to below it where we can (session_host.cpp).
+// The broker's own limits are the largest of any product; those of each device are in SessionHost::bounds_of.
 mqtt::BrokerOptions broker_options(const Options& options) {
   mqtt::BrokerOptions made;
   if (options.products.empty()) return made;
@@ -119,7 +119,7 @@ result<void> Room::start() {
     return together(problems);
   }
   for (auto& listener : listeners_) listener->start();
-  tick_.start(kTick, [this] { tick(); });
+  tick_.start(kRoomTick, [this] { tick(); });
   files_.start(kLookAtFiles, [this] { look_at_files(); });
   return {};
 }
@@ -160,7 +160,7 @@ void Room::tick() {
   links_.tick(now);
   adapters_.tick(now);
   if (++ticks_ % 40 == 0) mailbox_.tick();
-  tick_.start(kTick, [this] { tick(); });
+  tick_.start(kRoomTick, [this] { tick(); });
 }
 
 void Room::look_at_files() {

@@ -5,6 +5,7 @@
 
 #include "device/adapters.hpp"
 #include "device/link.hpp"
+#include "device/printable.hpp"
 
 namespace sluice::device {
 namespace {
@@ -16,14 +17,6 @@ constexpr Duration kMostWithheld = 30s;
 
 std::string_view text_of(const std::optional<std::string_view>& text) {
   return text.value_or(std::string_view());
-}
-
-std::string printable(std::string_view text) {
-  std::string out(text.substr(0, 128));
-  for (char& c : out) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  }
-  return out;
 }
 
 }  // namespace
@@ -112,6 +105,18 @@ void SessionHost::log_in(Wire& wire, std::shared_ptr<Device> device, AuthMethod 
   wire.client = std::move(state);
 }
 
+mqtt::ClientBounds SessionHost::bounds_of(const mqtt::Client& client) {
+  const auto* state = static_cast<const ClientState*>(client.host_data);
+  const auto device =
+      state != nullptr ? state->device : directory_.find(device_of_client_id(client.client_id));
+  if (!device) return {};
+  const auto& limits = device->limits;
+  return {.receive_maximum = limits.inflight,
+          .maximum_packet_size = static_cast<std::uint32_t>(limits.packet_size),  // 16 MiB at most
+          .maximum_queued_messages = limits.queue_messages,
+          .maximum_queued_bytes = limits.queue_bytes};
+}
+
 void SessionHost::connected(mqtt::Client& client, bool session_present) {
   auto& state = *static_cast<ClientState*>(client.host_data);
   state.client = &client;
@@ -153,7 +158,7 @@ mqtt::PublishVerdict SessionHost::deny(const DeviceRef& device, std::string_view
   ++stats_.denied_publish;
   if (may_log(device.id)) {
     log_.warn("{} may not publish to `{}`: may_publish of product {} does not allow it", device.id,
-              printable(topic), device.product);
+              printable(topic, 128), device.product);
   }
   return {.reason = Reason::not_authorized,
           .deliver = false,
@@ -265,7 +270,7 @@ mqtt::SubscribeVerdict SessionHost::may_subscribe(mqtt::Client& client, std::str
   ++stats_.denied_subscribe;
   if (may_log(device.ref.id)) {
     log_.warn("{} may not subscribe to `{}`: may_subscribe of product {} does not allow it", device.ref.id,
-              printable(filter), device.ref.product);
+              printable(filter, 128), device.ref.product);
   }
   return {.reason = Reason::not_authorized};
 }

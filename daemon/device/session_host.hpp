@@ -44,6 +44,7 @@ class SessionHost final : public mqtt::Host, public CommandSink {
   // mqtt::Host
   void authenticate(mqtt::Transport& transport, const mqtt::Connect& connect,
                     mqtt::ConnectReply reply) override;
+  mqtt::ClientBounds bounds_of(const mqtt::Client& client) override;
   void connected(mqtt::Client& client, bool session_present) override;
   void disconnected(mqtt::Client& client, mqtt::DisconnectCause cause, std::string_view detail) override;
   mqtt::PublishVerdict on_publish(mqtt::Client& client, const mqtt::Publish& publish,

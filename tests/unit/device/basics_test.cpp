@@ -257,6 +257,48 @@ TEST(Devices, RefuseAPacketLargerThanTheProductAllows) {
   EXPECT_EQ(world.readings.count, 1U);
 }
 
+TEST(Devices, TellEachClientTheLimitsOfItsProduct) {
+  World world;
+  world.options.products.push_back(world.options.products[0]);
+  world.options.products[0].limits.inflight = 7;
+  world.options.products[0].limits.packet_size = 2000;
+  world.options.products[1].name = "camera";
+  world.start();
+  Client client(world, world.devices->port(0));
+  client.send_connect({.id = "t1", .user = "t1", .token = "secret-1"});
+  const auto connack = client.expect<mqtt::Connack>();
+  ASSERT_TRUE(connack);
+  EXPECT_EQ(connack->receive_maximum, 7);
+  EXPECT_EQ(connack->maximum_packet_size, 2000U);
+}
+
+TEST(Devices, KeepNoMoreForAClientThatIsAwayThanItsProductAllows) {
+  World world;
+  world.options.products.push_back(world.options.products[0]);
+  world.options.products[0].limits.queue_messages = 2;
+  world.options.products[1].name = "camera";
+  world.start();
+  const Client::Login login{.id = "t1", .user = "t1", .token = "secret-1", .clean = false, .expiry = 600};
+  {
+    Client client(world, world.devices->port(0));
+    ASSERT_EQ(client.connect(login), Reason::success);
+    ASSERT_EQ(client.subscribe("d/t1/note"), Reason::granted_qos1);
+  }
+  Client other(world, world.devices->port(0));
+  ASSERT_EQ(other.connect({.id = "t1.other", .user = "t1", .token = "secret-1"}), Reason::success);
+  for (std::uint16_t i = 1; i <= 3; ++i) {
+    ASSERT_EQ(other.publish("d/t1/note", std::to_string(i), i), Reason::success);
+  }
+  Client back(world, world.devices->port(0));
+  ASSERT_EQ(back.connect(login), Reason::success);
+  for (const auto* payload : {"1", "2"}) {
+    const auto kept = back.expect<mqtt::Publish>();
+    ASSERT_TRUE(kept);
+    EXPECT_EQ(kept->payload, payload);
+  }
+  EXPECT_TRUE(back.silent());
+}
+
 TEST(Devices, SayGoodbyeAndKeepSessionsWhenTheyShutDown) {
   World world;
   world.start();

@@ -41,6 +41,7 @@ class FakeJournal final : public Journal {
 class FakeHost final : public Host {
  public:
   void authenticate(Transport& transport, const Connect& connect, ConnectReply reply) override;
+  ClientBounds bounds_of(const Client& client) override { return bounds ? bounds(client) : ClientBounds(); }
   void connected(Client& client, bool session_present) override;
   void disconnected(Client& client, DisconnectCause cause, std::string_view detail) override;
   PublishVerdict on_publish(Client& client, const Publish& publish, bool from_will) override;
@@ -59,6 +60,7 @@ class FakeHost final : public Host {
   std::function<PublishVerdict(Client&, const Publish&, bool)> publishes;
   std::function<SubscribeVerdict(Client&, std::string_view, std::uint8_t)> subscriptions;
   std::function<bool(Client&, std::string_view)> receives;
+  std::function<ClientBounds(const Client&)> bounds;
   std::function<void(Client&)> on_connected, on_disconnected;
   std::vector<std::string> events;
   std::size_t notes = 0;

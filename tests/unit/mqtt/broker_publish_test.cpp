@@ -180,6 +180,20 @@ TEST(BrokerPublish, HoldsClientsOfFiveToReceiveMaximum) {
   EXPECT_FALSE(old.closed());
 }
 
+TEST(BrokerPublish, HoldsEachClientToItsOwnReceiveMaximum) {
+  House house;
+  house.host.bounds = [](const Client& client) {
+    ClientBounds bounds;
+    if (client.client_id == "narrow") bounds.receive_maximum = 1;
+    return bounds;
+  };
+  Peer narrow(house), wide(house);
+  wide.connect("wide").publish("t", "", 2, 1).publish("t", "", 2, 2).hears();
+  EXPECT_FALSE(wide.closed());
+  narrow.connect("narrow").publish("t", "", 2, 1).hears();
+  EXPECT_EQ(narrow.publish("t", "", 2, 2).hears(), "disconnect 0x93; closed");
+}
+
 TEST(BrokerPublish, ResolvesTopicAliases) {
   House house;
   Peer a(house);

@@ -242,6 +242,33 @@ TEST(BrokerSession, GivesAliasesWhereTheClientTakesThem) {
   EXPECT_EQ(a.hears(), "publish one '1' alias=1; publish  '2' q1 id=1 alias=1; publish two '3'");
 }
 
+TEST(BrokerSession, BoundsTheQueueOfEachClientAsTheHostSaysAlsoAfterARestart) {
+  House house;
+  std::size_t most = 2;
+  house.host.bounds = [&most](const Client& client) {
+    ClientBounds bounds;
+    if (client.client_id == "small") bounds.maximum_queued_messages = most;
+    if (client.client_id == "short") bounds.maximum_queued_bytes = 1;
+    return bounds;
+  };
+  {
+    Peer one(house), two(house), three(house);
+    one.connect("small", keep(100)).subscribe("t", 1).drop();
+    two.connect("short", keep(100)).subscribe("t", 1).drop();
+    three.connect("usual", keep(100)).subscribe("t", 1).drop();
+  }
+  house.host_says("t", "x", 1);
+  EXPECT_EQ(house.broker().stats().dropped_queue_full, 1U);  // short
+  house.kill_and_restart();
+  for (int i = 0; i < 2; ++i) house.host_says("t", "x", 1);
+  EXPECT_EQ(house.broker().stats().dropped_queue_full, 1U + 2U);  // short twice, small's last of three
+  EXPECT_EQ(house.broker().stats().queued_messages, 2U + 3U);
+  most = 5;  // a changed configuration
+  house.broker().recheck("small");
+  house.host_says("t", "x", 1);
+  EXPECT_EQ(house.broker().stats().queued_messages, 3U + 4U);
+}
+
 TEST(BrokerSession, BoundsItsQueue) {
   BrokerOptions options;
   options.maximum_queued_messages = 3;
