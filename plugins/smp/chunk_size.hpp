@@ -1,5 +1,7 @@
 // How large the packets of an upload are and how long to wait for their answers, from what the line has
-// shown: lost packets make them smaller, a row of answers larger again. Used by SmpTarget.
+// shown: lost packets make them smaller, a row of answers larger again. Beyond the largest that was ever
+// answered the row gets longer with each try that fails: a device may announce a larger buffer than it has.
+// Used by SmpTarget.
 #pragma once
 
 #include <algorithm>
@@ -17,6 +19,8 @@ class ChunkSize {
     most_ = std::max(least, most);
     size_ = most_;
     answered_ = 0;
+    passed_ = 0;
+    grow_after_ = kGrowAfter;
   }
   void patience(Duration start, Duration least, Duration most) {
     start_ = start;
@@ -32,7 +36,8 @@ class ChunkSize {
                       longest_);
   }
 
-  void answered(Duration after) {
+  // `bytes`: of the packet, as for limits().
+  void answered(std::size_t bytes, Duration after) {
     // As TCP does it; an answer belongs to exactly one attempt by its sequence number.
     if (smooth_ == Duration::zero()) {
       smooth_ = after;
@@ -43,21 +48,30 @@ class ChunkSize {
       smooth_ = (7 * smooth_ + after) / 8;
     }
     lost_in_a_row_ = 0;
-    if (++answered_ >= kGrowAfter && size_ < most_) {
-      size_ = std::min(most_, size_ + size_ / 2);
+    if (bytes > passed_) {
+      passed_ = bytes;
+      grow_after_ = kGrowAfter;
+    }
+    const bool proven = size_ < passed_;
+    if (++answered_ >= (proven ? kGrowAfter : grow_after_) && size_ < most_) {
+      size_ = std::min(proven ? passed_ : most_, size_ + size_ / 2);
       answered_ = 0;
     }
   }
   void lost() {
     answered_ = 0;
     // A loss or two are chance; from the third on it may be the device's buffer.
-    if (++lost_in_a_row_ > 2) size_ = std::max(least_, size_ / 2);
+    if (++lost_in_a_row_ <= 2) return;
+    if (passed_ != 0 && size_ > passed_) grow_after_ = std::min(2 * grow_after_, kGrowAfterAtMost);
+    size_ = std::max(least_, size_ / 2);
   }
 
  private:
-  static constexpr int kGrowAfter = 8;
+  static constexpr int kGrowAfter = 8, kGrowAfterAtMost = 4096;  // answers
 
   std::size_t least_ = 0, most_ = 0, size_ = 0;
+  std::size_t passed_ = 0;  // the largest packet that was answered
+  int grow_after_ = kGrowAfter;
   Duration start_{}, shortest_{}, longest_{};
   Duration smooth_{}, spread_{};
   int answered_ = 0, lost_in_a_row_ = 0;

@@ -12,7 +12,7 @@ namespace sluice::smp {
 namespace asio = boost::asio;
 namespace {
 
-constexpr Duration kBusyPause = 300ms;
+constexpr Duration kUploadPause = 300ms;
 constexpr int kNoProgress = 8;  // answers in a row that leave the offset where it was
 
 Error no_match() {
@@ -37,10 +37,12 @@ asio::awaitable<result<UploadReply>> SmpTarget::packet(const Command& command,
   const auto body = co_await exchange_.ask(command, {wait, 1});
   if (!body) {
     if (body.error().code == errc::timeout) chunk_.lost();
-    if (body.error().code == errc::throttled) co_await sleep_for(exchange_.clock(), kBusyPause);
+    if (body.error().code == errc::throttled) co_await sleep_for(exchange_.clock(), kUploadPause);
     co_return body.error();
   }
-  if (!patience) chunk_.answered(exchange_.clock().now() - sent);
+  if (!patience) {
+    chunk_.answered(kHeaderSize + cbor::encode(command.body).size(), exchange_.clock().now() - sent);
+  }
   auto reply = upload_reply_in(*body);
   if (reply && reply->offset > size_) {
     co_return Error{errc::protocol, fmt::format("the device asks for byte {} of {}", reply->offset, size_)};

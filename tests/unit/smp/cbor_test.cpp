@@ -1,5 +1,7 @@
 #include "plugins/smp/cbor.hpp"
 
+#include <gtest/gtest.h>
+
 #include "tests/unit/smp/golden.hpp"
 
 namespace sluice::smp::cbor {

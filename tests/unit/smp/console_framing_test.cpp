@@ -1,5 +1,7 @@
 #include "plugins/smp/console_framing.hpp"
 
+#include <gtest/gtest.h>
+
 #include "plugins/sdk/base64.hpp"
 #include "plugins/smp/frame.hpp"
 #include "tests/unit/smp/golden.hpp"

@@ -1,5 +1,7 @@
 #include "plugins/smp/driver.hpp"
 
+#include <gtest/gtest.h>
+
 #include <map>
 
 #include "plugins/smp/report.hpp"

@@ -1,5 +1,7 @@
 #include "plugins/smp/frame.hpp"
 
+#include <gtest/gtest.h>
+
 #include "tests/unit/smp/golden.hpp"
 
 namespace sluice::smp {

@@ -1,5 +1,7 @@
 #include "plugins/smp/target.hpp"
 
+#include <gtest/gtest.h>
+
 #include "tests/unit/smp/bench.hpp"
 
 namespace sluice::smp::test {

@@ -1,3 +1,5 @@
+#include <gtest/gtest.h>
+
 #include "tests/unit/smp/bench.hpp"
 
 namespace sluice::smp::test {
@@ -74,6 +76,20 @@ TEST(SmpUpload, MakesPacketsSmallerForADeviceWhoseBufferIsSmallerThanItSays) {
   ASSERT_TRUE(bench.run(bench.target->probe()));
   ASSERT_TRUE(bench.send(new_image()));
   EXPECT_EQ(bench.device.bootloader().secondary(), new_image());
+}
+
+TEST(SmpUpload, LearnsWhatNeverPasses) {
+  DeviceOptions liar;
+  liar.true_buffer = 200;
+  Bench bench(liar);
+  int too_large = 0, others = 0;
+  bench.line->eavesdrop = [&](std::string_view message) { ++(message.size() > 200 ? too_large : others); };
+  ASSERT_TRUE(bench.run(bench.target->probe()));
+  const auto image = make_image({2, 0, 0, 0}, 256 * 1024, 3);
+  ASSERT_TRUE(bench.send(image));
+  EXPECT_EQ(bench.device.bootloader().secondary(), image);
+  EXPECT_GT(others, 1000);
+  EXPECT_LT(too_large, 60);
 }
 
 TEST(SmpUpload, GoesOnWhereTheDeviceIsWhenTheAdapterStartsAnew) {
