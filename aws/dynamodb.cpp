@@ -9,7 +9,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kMostAnswer = 2 * 1024 * 1024;  // DynamoDB's own page is 1 MB, without JSON's quotes
+constexpr std::size_t kMostPage = 2 * 1024 * 1024;  // DynamoDB's own page is 1 MB, without JSON's quotes
 
 void add_expressions(json& body, const std::map<std::string, std::string>& names, const Item& values) {
   if (!names.empty()) body["ExpressionAttributeNames"] = names;
@@ -102,7 +102,7 @@ class HttpsDynamodb : public Dynamodb {
                     {"x-amz-target", "DynamoDB_20120810." + std::string(action)}};
     const auto response = service_.call(call);
     if (!response) return response.error();
-    auto object = parse_object(response->body, kMostAnswer);
+    auto object = parse_object(response->body, kMostPage);
     if (!object) return service_.not_understood(action);
     return {boost::system::in_place_value, *std::move(object)};  // json converts to everything, so say it
   }

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace sluice::aws {
 
@@ -37,6 +38,9 @@ struct Error {
 
 // "throttled": for logs and console answers.
 std::string_view name(Error::Kind kind);
+
+// What was given is wrong, found before any service was asked.
+inline Error invalid_argument(std::string text) { return {Error::Kind::invalid, 0, {}, std::move(text), {}}; }
 
 [[noreturn]] void throw_exception_from_error(const Error& error, const boost::source_location& where);
 

@@ -8,10 +8,10 @@
 namespace sluice::aws {
 namespace {
 
-constexpr std::size_t kMostAnswer = 64 * 1024;
+constexpr std::size_t kMostCredentials = 64 * 1024;
 
 std::optional<TemporaryCredentials> credentials_in(std::string_view body) {
-  const auto object = parse_object(body, kMostAnswer);
+  const auto object = parse_object(body, kMostCredentials);
   if (!object) return std::nullopt;
   const auto found = object->find("credentials");
   if (found == object->end() || !found->is_object()) return std::nullopt;

@@ -24,6 +24,14 @@ int print_error(const Context& context, const Answer& answer) {
   return answer.exit_code;
 }
 
+int print_failure(const Context& context, std::string code, std::string text) {
+  Answer answer;
+  answer.code = std::move(code);
+  answer.text = std::move(text);
+  answer.exit_code = exit_code::failed;
+  return print_error(context, answer);
+}
+
 int ask_and_print(Context& context, const std::string& command, const Json& args, const Render& render) {
   const auto answer = context.client.ask(command, args);
   if (!answer.good) return print_error(context, answer);

@@ -81,6 +81,8 @@ using Render = std::function<std::string(const nlohmann::json& result)>;
 int ask_and_print(Context& context, const std::string& command, const nlohmann::json& args,
                   const Render& render);
 int print_error(const Context& context, const Answer& answer);
+// Of what failed before the daemon was asked.
+int print_failure(const Context& context, std::string code, std::string text);
 void print_json(const nlohmann::json& value);
 
 // Asks the adapters of the configuration what they are, and holds their keys against it; takes a few seconds

@@ -14,21 +14,12 @@
 #include "device/token_hash.hpp"
 #include "exit_codes.hpp"
 #include "json_fields.hpp"
+#include "token_list.hpp"
 
 namespace sluice::ctl {
 namespace {
 
 using Json = nlohmann::json;
-
-constexpr std::size_t kMaxToken = 1024;
-
-int failed(const Context& context, std::string code, std::string text) {
-  Answer answer;
-  answer.code = std::move(code);
-  answer.text = std::move(text);
-  answer.exit_code = exit_code::failed;
-  return print_error(context, answer);
-}
 
 // 160 random bits in an alphabet that survives being typed from paper: no o, l, i, 1.
 std::optional<std::string> new_token() {
@@ -63,7 +54,7 @@ int give_token(Context& context, const std::string& command, Json args, const st
   std::string trouble = "no random numbers from OpenSSL";
   const auto& file = context.given.token_file;
   const auto token = file ? token_from(*file, trouble) : new_token();
-  if (!token) return failed(context, "invalid_argument", trouble);
+  if (!token) return print_failure(context, "invalid_argument", trouble);
   const auto& id = context.given.words[0];
   args["id"] = id;
   auto result = args;
@@ -121,9 +112,9 @@ int run_devices_disable(Context& context) {
 int run_token_hash(Context& context) {
   std::string trouble;
   const auto token = token_from(context.given.words.empty() ? "/dev/stdin" : context.given.words[0], trouble);
-  if (!token) return failed(context, "invalid_argument", trouble);
+  if (!token) return print_failure(context, "invalid_argument", trouble);
   const auto hash = device::hash_token(*token);
-  if (hash.empty()) return failed(context, "io", "no random numbers or no memory for the hash");
+  if (hash.empty()) return print_failure(context, "io", "no random numbers or no memory for the hash");
   if (context.given.json) {
     print_json({{"token_hash", hash}});
   } else {

@@ -19,19 +19,11 @@ namespace {
 using Json = nlohmann::json;
 
 // Of one request: a line of the protocol has 64 KiB at most.
-constexpr std::size_t kMostDevices = 200, kMostBytes = 40'000;
+constexpr std::size_t kMostRows = 200, kMostBytes = 40'000;
 
 int usage(std::string_view text) {
   fmt::print(stderr, "sluicectl: {}\n", text);
   return exit_code::usage;
-}
-
-int failed(const Context& context, std::string code, std::string text) {
-  Answer answer;
-  answer.code = std::move(code);
-  answer.text = std::move(text);
-  answer.exit_code = exit_code::failed;
-  return print_error(context, answer);
 }
 
 // Exactly one of: an id, --all, --gateway.
@@ -114,13 +106,13 @@ int run_revoke(Context& context) {
 int run_import(Context& context) {
   std::string trouble;
   auto text = whole_file(context.given.words[0], trouble);
-  if (!text) return failed(context, "io", trouble);
+  if (!text) return print_failure(context, "io", trouble);
   auto list = read_token_list(*text, context.given.product.value_or(""));
   wipe(*text);
   if (!list.problems.empty()) {
     std::string all = "nothing was imported:";
     for (const auto& problem : list.problems) all += "\n  " + problem;
-    if (context.given.json) return failed(context, "invalid_argument", all);
+    if (context.given.json) return print_failure(context, "invalid_argument", all);
     fmt::print(stderr, "sluicectl: {}\n", all);
     return exit_code::failed;
   }
@@ -128,7 +120,7 @@ int run_import(Context& context) {
   while (done < list.devices.size()) {
     Json rows = Json::array();
     std::size_t bytes = 0, end = done;
-    for (; end < list.devices.size() && rows.size() < kMostDevices && bytes < kMostBytes; ++end) {
+    for (; end < list.devices.size() && rows.size() < kMostRows && bytes < kMostBytes; ++end) {
       const auto& device = list.devices[end];
       bytes += device.productid.size() + 2 * device.token.size() + device.product.size() + 60;
       rows.push_back(

@@ -12,7 +12,7 @@
 namespace sluice::ctl {
 namespace {
 
-constexpr std::size_t kMaxId = 128, kMaxToken = 1024, kMostProblems = 20;
+constexpr std::size_t kMaxId = 128, kMostProblems = 20;
 
 // One record's fields; nothing: a quote that does not end. Moves past the record.
 std::optional<std::vector<std::string>> next_record(std::string_view& rest, std::size_t& line) {

@@ -10,6 +10,7 @@
 namespace sluice::ctl {
 
 inline constexpr std::size_t kMaxTokenList = 16 << 20;  // bytes
+inline constexpr std::size_t kMaxToken = 1024;
 
 struct TokenLine {
   std::size_t line = 0;

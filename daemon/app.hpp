@@ -88,6 +88,8 @@ class App {
   void stop(int code);
   void every_second();
   void ping_watchdog();
+  // A command that ends without a value answers {}.
+  static std::function<void(result<void>)> answer_empty(std::function<void(result<nlohmann::json>)> reply);
   void add_commands();         // app_commands.cpp
   void add_device_commands();  // app_commands.cpp
   void make_identity();        // app_identity.cpp, all of these

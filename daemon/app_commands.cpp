@@ -56,15 +56,14 @@ Json letter_json(const store::DeadLetter& letter, const store::Store& store, boo
   return json;
 }
 
-// A command that ends without a value answers {}.
-std::function<void(result<void>)> answer_empty(Console::Reply reply) {
+}  // namespace
+
+std::function<void(result<void>)> App::answer_empty(std::function<void(result<Json>)> reply) {
   return [reply = std::move(reply)](const result<void>& done) {
     if (done.has_error()) return reply(done.error());
     reply(ok(Json::object()));
   };
 }
-
-}  // namespace
 
 Json App::status() const {
   const auto totals = store_->totals();

@@ -21,13 +21,6 @@ using Json = nlohmann::json;
 
 constexpr std::size_t kMostImported = 1'000;  // in one request
 
-std::function<void(result<void>)> answer_empty(Console::Reply reply) {
-  return [reply = std::move(reply)](const result<void>& done) {
-    if (done.has_error()) return reply(done.error());
-    reply(ok(Json::object()));
-  };
-}
-
 Error not_provisioned() {
   return {errc::unsupported,
           "certificates are given by hand here: set cloud.provisioning.method, or see what `sluicectl check` "

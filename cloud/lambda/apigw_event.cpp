@@ -11,11 +11,6 @@ namespace {
 
 using nlohmann::json;
 
-aws::Error invalid(std::string text) {
-  return {
-      .kind = aws::Error::Kind::invalid, .status = 0, .code = {}, .text = std::move(text), .retry_after = {}};
-}
-
 std::string lower(std::string text) {
   std::ranges::transform(text, text.begin(),
                          [](char c) { return c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c; });
@@ -60,7 +55,7 @@ std::string_view ApiRequest::parameter(std::string_view name) const { return val
 
 aws::result<ApiRequest> parse_api_request(std::string_view event) {
   const auto parsed = aws::parse_object(event, kMostEvent);
-  if (!parsed) return invalid("the event is no JSON object of at most 6 MiB");
+  if (!parsed) return aws::invalid_argument("the event is no JSON object of at most 6 MiB");
   const auto& root = *parsed;
   ApiRequest request;
   const auto& context = child(root, "requestContext");
@@ -78,7 +73,8 @@ aws::result<ApiRequest> parse_api_request(std::string_view event) {
     request.source_ip = aws::text_in(child(context, "identity"), "sourceIp");
   }
   if (request.method.empty() || request.path.empty()) {
-    return invalid("the event is none of API Gateway's proxy integration: it has no method or no path");
+    return aws::invalid_argument(
+        "the event is none of API Gateway's proxy integration: it has no method or no path");
   }
   request.headers = strings(root, "headers", true);
   request.query = strings(root, "queryStringParameters", false);
@@ -86,7 +82,7 @@ aws::result<ApiRequest> parse_api_request(std::string_view event) {
   const auto& encoded = child(root, "isBase64Encoded");
   if (encoded.is_boolean() && encoded.get<bool>()) {
     auto body = from_base64(request.body);
-    if (!body) return invalid("the event's body is no base64");
+    if (!body) return aws::invalid_argument("the event's body is no base64");
     request.body = std::move(*body);
   }
   return request;

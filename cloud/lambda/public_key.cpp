@@ -23,11 +23,6 @@ using Cert = std::unique_ptr<X509, Freed<X509_free>>;
 constexpr std::size_t kMostCertificate = 64 * 1024;
 constexpr int kLeastRsaBits = 2048, kMostRsaBits = 4096;
 
-aws::Error invalid(std::string text) {
-  return {
-      .kind = aws::Error::Kind::invalid, .status = 0, .code = {}, .text = std::move(text), .retry_after = {}};
-}
-
 Bio open(std::string_view pem) { return Bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()))); }
 
 // PEM_read_* would ask a terminal for the password of an encrypted block.
@@ -62,30 +57,32 @@ std::string key_trouble(EVP_PKEY* key) {
 aws::result<std::string> hash_of(const X509_PUBKEY* key) {
   unsigned char* der = nullptr;
   const int size = i2d_X509_PUBKEY(key, &der);
-  if (size <= 0) return invalid("the public key cannot be encoded");
+  if (size <= 0) return aws::invalid_argument("the public key cannot be encoded");
   auto hash = aws::sha256_hex({reinterpret_cast<const char*>(der), static_cast<std::size_t>(size)});
   OPENSSL_free(der);
   return hash;
 }
 
 aws::result<Cert> read_certificate(std::string_view pem) {
-  if (pem.size() > kMostCertificate) return invalid("the certificate is larger than 64 KiB");
+  if (pem.size() > kMostCertificate) return aws::invalid_argument("the certificate is larger than 64 KiB");
   const auto bio = open(pem);
   Cert certificate(bio ? PEM_read_bio_X509(bio.get(), nullptr, no_password, nullptr) : nullptr);
-  if (!certificate) return invalid("the certificate is no PEM form of an X.509 certificate");
+  if (!certificate) return aws::invalid_argument("the certificate is no PEM form of an X.509 certificate");
   return certificate;
 }
 
 }  // namespace
 
 aws::result<std::string> key_hash_of_csr(std::string_view pem) {
-  if (pem.size() > aws::cvm::kMaxCsr) return invalid("the csr is longer than 4096 characters");
+  if (pem.size() > aws::cvm::kMaxCsr) return aws::invalid_argument("the csr is longer than 4096 characters");
   const auto bio = open(pem);
   const Request request(bio ? PEM_read_bio_X509_REQ(bio.get(), nullptr, no_password, nullptr) : nullptr);
-  if (!request) return invalid("the csr is no PEM form of a PKCS #10 certificate request");
+  if (!request) return aws::invalid_argument("the csr is no PEM form of a PKCS #10 certificate request");
   EVP_PKEY* key = X509_REQ_get0_pubkey(request.get());
-  if (auto trouble = key_trouble(key); !trouble.empty()) return invalid("the csr has " + trouble);
-  if (X509_REQ_verify(request.get(), key) != 1) return invalid("the csr is not signed by its own key");
+  if (auto trouble = key_trouble(key); !trouble.empty())
+    return aws::invalid_argument("the csr has " + trouble);
+  if (X509_REQ_verify(request.get(), key) != 1)
+    return aws::invalid_argument("the csr is not signed by its own key");
   return hash_of(X509_REQ_get_X509_PUBKEY(request.get()));
 }
 
@@ -100,13 +97,13 @@ aws::result<std::string> common_name_of_certificate(std::string_view pem) {
   if (!certificate) return certificate.error();
   X509_NAME* subject = X509_get_subject_name(certificate->get());
   const int first = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
-  if (first < 0) return invalid("the certificate's subject has no common name");
+  if (first < 0) return aws::invalid_argument("the certificate's subject has no common name");
   if (X509_NAME_get_index_by_NID(subject, NID_commonName, first) >= 0) {
-    return invalid("the certificate's subject has several common names");
+    return aws::invalid_argument("the certificate's subject has several common names");
   }
   unsigned char* utf8 = nullptr;
   const int size = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, first)));
-  if (size < 0) return invalid("the certificate's common name cannot be read");
+  if (size < 0) return aws::invalid_argument("the certificate's common name cannot be read");
   std::string name(reinterpret_cast<const char*>(utf8), static_cast<std::size_t>(size));
   OPENSSL_free(utf8);
   return name;

@@ -9,11 +9,9 @@ std::string setting(const aws::Environment& environment, std::string_view name, 
   return value && !value->empty() ? std::move(*value) : std::string(otherwise);
 }
 
-aws::Error wrong_setting(std::string text) { return {aws::Error::Kind::invalid, 0, {}, std::move(text), {}}; }
-
 aws::result<std::string> needed_setting(const aws::Environment& environment, std::string_view name) {
   auto value = setting(environment, name);
-  if (value.empty()) return wrong_setting(std::string(name) + " is not set");
+  if (value.empty()) return aws::invalid_argument(std::string(name) + " is not set");
   return value;
 }
 
@@ -23,8 +21,8 @@ aws::result<bool> is_second_word(const aws::Environment& environment, std::strin
   const auto value = setting(environment, name, otherwise);
   if (value == first) return false;
   if (value == second) return true;
-  return wrong_setting(std::string(name) + ": " + value + ": expected " + std::string(first) + " or " +
-                       std::string(second));
+  return aws::invalid_argument(std::string(name) + ": " + value + ": expected " + std::string(first) +
+                               " or " + std::string(second));
 }
 
 aws::result<std::pair<Reissue, Retired>> read_reissue(const aws::Environment& environment) {

@@ -15,7 +15,6 @@ namespace sluice::lambda {
 // Empty: not set.
 std::string setting(const aws::Environment& environment, std::string_view name,
                     std::string_view otherwise = {});
-aws::Error wrong_setting(std::string text);
 aws::result<std::string> needed_setting(const aws::Environment& environment, std::string_view name);
 // One of two words: is it the second? Not set: `otherwise`.
 aws::result<bool> is_second_word(const aws::Environment& environment, std::string_view name,

@@ -62,7 +62,7 @@ result<void> check_node(const Json& schema, const std::string& where, std::size_
   return {};
 }
 
-std::string shown(const Json& value) {
+std::string shown_value(const Json& value) {
   if (value.is_object()) return "a map";
   if (value.is_array()) return "a list";
   if (value.is_null()) return "nothing";
@@ -95,7 +95,7 @@ class Maker {
 
  private:
   Json problem(const std::string& pointer, const Json& found, const std::string& allowed) {
-    return say(pointer, "found " + shown(found) + ", allowed: " + allowed);
+    return say(pointer, "found " + shown_value(found) + ", allowed: " + allowed);
   }
   Json say(const std::string& pointer, std::string text) {
     if (problems_.size() < kMaxProblems) problems_.push_back({pointer, std::move(text)});

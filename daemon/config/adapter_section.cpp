@@ -9,7 +9,7 @@ using Json = nlohmann::json;
 
 constexpr std::size_t kMaxPlaces = 10'000;
 
-std::string escaped(std::string_view key) {  // RFC 6901
+std::string pointer_token(std::string_view key) {  // RFC 6901
   std::string out;
   for (const char c : key) {
     if (c == '~') {
@@ -40,7 +40,7 @@ Json as_json(const Node& node, const std::string& pointer, AdapterOptions& adapt
     case Node::Kind::map: {
       Json map = Json::object();
       for (const auto& entry : node.entries) {
-        const auto below = pointer + "/" + escaped(entry.key);
+        const auto below = pointer + "/" + pointer_token(entry.key);
         map[entry.key] = as_json(entry.value, below, adapter);
       }
       return map;
@@ -82,7 +82,7 @@ void add_to_section(const Entry& entry, const std::string& full_key, const std::
   std::error_code failed;
   adapter.folder = std::filesystem::absolute(folder.empty() ? "." : folder, failed);
   auto section = Json::parse(adapter.section, nullptr, false);
-  section[entry.key] = as_json(entry.value, "/" + escaped(entry.key), adapter);
+  section[entry.key] = as_json(entry.value, "/" + pointer_token(entry.key), adapter);
   findings.places[full_key] = entry.place;
   try {
     adapter.section = section.dump();

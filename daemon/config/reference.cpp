@@ -83,7 +83,7 @@ std::string shown_path(std::string_view path) {
   return text;
 }
 
-std::string escaped(std::string_view text) {
+std::string table_cell(std::string_view text) {
   std::string out;
   for (const char c : text) {
     if (c == '|') out += '\\';
@@ -100,7 +100,7 @@ std::string allowed_text(const Row& row) {
   }
   std::string text(type_words(row.type).substr(0, type_words(row.type).find(':')));
   if (!row.allowed.empty()) text += ", " + std::string(row.allowed);
-  return escaped(text);
+  return table_cell(text);
 }
 
 std::string default_text(const Row& row) {
@@ -122,7 +122,7 @@ std::string config_reference_markdown() {
           "\n### " + std::string(top) + "\n\n| key | value | default | what it does |\n|---|---|---|---|\n";
     }
     out += "| `" + shown_path(row.path) + "` | " + allowed_text(row) + " | " + default_text(row) + " | " +
-           escaped(row.description) + " |\n";
+           table_cell(row.description) + " |\n";
   }
   out += kTail;
   out += "\n## Not in this version\n\nThese keys are refused with that reason:\n\n";

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::uint16_t kMostWaiting = 16;
 constexpr std::uint16_t kKeepAlive = 1200;
-constexpr Duration kPing = 300s;
+constexpr Duration kPingAfter = 300s;
 constexpr Duration kAgain = 5s;        // after `transient` or `busy`
 constexpr Duration kUnanswered = 60s;  // without any answer
 
@@ -178,7 +178,7 @@ void AttachedDevice::postpone(std::uint32_t number) {
 
 void AttachedDevice::tick(MonoTime now) {
   if (connection_ == nullptr) return;
-  if (now - pinged_ >= kPing) {
+  if (now - pinged_ >= kPingAfter) {
     pinged_ = now;
     std::string ping;
     mqtt::encode_pingreq(ping);

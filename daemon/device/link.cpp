@@ -15,8 +15,6 @@ namespace {
 constexpr std::size_t kKeptCapacity = 2048;        // of an idle link's buffer: ten thousand of them wait
 constexpr std::size_t kCompactAfter = 256 * 1024;  // bytes sent at the front of a buffer that does not empty
 
-std::string words(int error) { return std::generic_category().message(error); }
-
 }  // namespace
 
 Link::Link(Links& links, int fd, std::shared_ptr<Listener> listener, const Peer& peer)
@@ -107,7 +105,7 @@ void Link::read_some() {
   if (n == 0) return lose("the peer closed the connection");
   if (n < 0) {
     if (errno == EAGAIN || errno == EINTR) return go_on_reading();
-    return lose(words(errno));
+    return lose(std::generic_category().message(errno));
   }
   const auto size = static_cast<std::size_t>(n);
   if (rates_ && rates_->limit_bytes) rates_->bytes.take(static_cast<double>(size));
@@ -276,7 +274,7 @@ bool Link::send_some() {
     const int error = n < 0 ? errno : EPIPE;
     if (error == EINTR) continue;
     if (error != EAGAIN) {
-      lose(words(error));
+      lose(std::generic_category().message(error));
       return false;
     }
     write_waits_ = true;

@@ -26,11 +26,6 @@ std::string encoded(std::string_view text) {
   return out;
 }
 
-std::string text_at(const Json& json, const char* name) {
-  const auto it = json.find(name);
-  return it != json.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
-
 // The first generation answers 200 with a JSON string, the second 500 with text.
 Refusal in_words(const aws::HttpResponse& response) {
   const auto& body = response.body;

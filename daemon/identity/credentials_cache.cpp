@@ -8,7 +8,7 @@ namespace sluice::identity {
 namespace {
 
 using Outcome = aws::result<aws::TemporaryCredentials>;
-using Answer = result<aws::TemporaryCredentials>;
+using CredentialsAnswer = result<aws::TemporaryCredentials>;
 
 std::string words_for(const std::string& identity) { return identity.empty() ? "the gateway" : identity; }
 
@@ -179,7 +179,7 @@ Error CredentialsCache::refusal(const Entry& entry) const {
   return error;
 }
 
-void CredentialsCache::answer_all(Entry& entry, const Answer& answer) {
+void CredentialsCache::answer_all(Entry& entry, const CredentialsAnswer& answer) {
   for (const auto& reply : std::exchange(entry.waiting, {})) reply(answer);
 }
 

@@ -18,7 +18,7 @@ namespace beast = boost::beast;
 namespace http = beast::http;
 using asio::ip::tcp;
 
-LoopbackAnswer refusal(unsigned status, const std::string& code, const std::string& message) {
+LoopbackAnswer transport_refusal(unsigned status, const std::string& code, const std::string& message) {
   return {status, R"({"code":")" + code + R"(","message":")" + message + "\"}", 0, false};
 }
 
@@ -51,21 +51,24 @@ class Session : public std::enable_shared_from_this<Session> {
   void was_read(beast::error_code ec) {
     if (!socket_.is_open()) return;
     if (ec == http::error::header_limit || ec == http::error::buffer_overflow) {
-      return write(refusal(431, "RequestTooLarge", "the request line and headers have more than 8 KiB"));
+      return write(
+          transport_refusal(431, "RequestTooLarge", "the request line and headers have more than 8 KiB"));
     }
-    if (ec == http::error::body_limit) return write(refusal(413, "RequestTooLarge", "a GET carries no body"));
+    if (ec == http::error::body_limit)
+      return write(transport_refusal(413, "RequestTooLarge", "a GET carries no body"));
     if (ec.category() == http::make_error_code(http::error::bad_method).category() &&
         ec != http::error::end_of_stream && ec != http::error::partial_message) {
-      return write(refusal(400, "BadRequest", "this is no HTTP/1.1 request"));
+      return write(transport_refusal(400, "BadRequest", "this is no HTTP/1.1 request"));
     }
     if (ec) return end();
     const auto& request = parser_->get();
     const auto origin = "http://" + std::string(request[http::field::host]);
     if (const auto url = aws::split_url(origin); !url || !aws::is_loopback(url->host)) {
-      return write(refusal(403, "Forbidden", "Host must be the loopback address that is listened on"));
+      return write(
+          transport_refusal(403, "Forbidden", "Host must be the loopback address that is listened on"));
     }
     if (request.method() != http::verb::get)
-      return write(refusal(405, "MethodNotAllowed", "only GET is answered"));
+      return write(transport_refusal(405, "MethodNotAllowed", "only GET is answered"));
     const auto handler = handler_.lock();
     if (!handler) return end();
     const std::string target(request.target());

@@ -20,7 +20,7 @@ constexpr unsigned kAskAgain = 5;         // seconds
 
 std::string text_of(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
-LoopbackAnswer refusal(unsigned status, std::string_view code, const std::string& message) {
+LoopbackAnswer denial(unsigned status, std::string_view code, const std::string& message) {
   return {status, text_of({{"code", code}, {"message", message}}), status >= 500 ? kAskAgain : 0,
           status >= 500};
 }
@@ -36,15 +36,16 @@ LoopbackAnswer answer_of(const result<aws::TemporaryCredentials>& credentials) {
             0, true};
   }
   const auto& error = credentials.error();
-  if (error.code == errc::denied) return refusal(403, "AccessDenied", error.text);
-  if (error.code == errc::not_found) return refusal(404, "NoSuchIdentity", error.text);
-  return refusal(503, "Unavailable", error.text);
+  if (error.code == errc::denied) return denial(403, "AccessDenied", error.text);
+  if (error.code == errc::not_found) return denial(404, "NoSuchIdentity", error.text);
+  return denial(503, "Unavailable", error.text);
 }
 
-class Room final : public Credentials {
+class CredentialsRoom final : public Credentials {
  public:
-  Room(CredentialsOptions options, boost::asio::io_context& loop, Clock& clock, store::Registry& registry,
-       CredentialsSourceOf source_of, Log log, std::unique_ptr<CredentialsFetcher> fetcher)
+  CredentialsRoom(CredentialsOptions options, boost::asio::io_context& loop, Clock& clock,
+                  store::Registry& registry, CredentialsSourceOf source_of, Log log,
+                  std::unique_ptr<CredentialsFetcher> fetcher)
       : options_(std::move(options)),
         loop_(loop),
         clock_(clock),
@@ -147,19 +148,19 @@ class Room final : public Credentials {
   }
 
   void handle(const LoopbackRequest& request, LoopbackHttp::Answer reply) {
-    if (request.path != kPath) return reply(refusal(404, "NotFound", "ask for " + std::string(kPath)));
+    if (request.path != kPath) return reply(denial(404, "NotFound", "ask for " + std::string(kPath)));
     if (request.authorization.empty()) {
       tell_refusal("no token");
       return reply(
-          refusal(401, "MissingToken",
-                  "no Authorization header: set AWS_CONTAINER_AUTHORIZATION_TOKEN to the token of sluicectl "
-                  "credentials issue"));
+          denial(401, "MissingToken",
+                 "no Authorization header: set AWS_CONTAINER_AUTHORIZATION_TOKEN to the token of sluicectl "
+                 "credentials issue"));
     }
     const auto client = tokens_.find(request.authorization);
     if (!client) {
       tell_refusal("a wrong or revoked token");
-      return reply(refusal(403, "WrongToken",
-                           "this token is not known or was revoked: sluicectl credentials issue NAME"));
+      return reply(denial(403, "WrongToken",
+                          "this token is not known or was revoked: sluicectl credentials issue NAME"));
     }
     tokens_.used(client->name);
     cache_.get(client->identity,
@@ -199,8 +200,8 @@ std::unique_ptr<Credentials> make_credentials(CredentialsOptions options, boost:
                                               Clock& clock, store::Registry& registry,
                                               CredentialsSourceOf source_of, Log log,
                                               std::unique_ptr<CredentialsFetcher> fetcher) {
-  return std::make_unique<Room>(std::move(options), loop, clock, registry, std::move(source_of),
-                                std::move(log), std::move(fetcher));
+  return std::make_unique<CredentialsRoom>(std::move(options), loop, clock, registry, std::move(source_of),
+                                           std::move(log), std::move(fetcher));
 }
 
 }  // namespace sluice::identity

@@ -14,12 +14,12 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kMostName = 64;
+constexpr std::size_t kMostTokenName = 64;
 constexpr std::size_t kMostToken = 256;
 constexpr std::size_t kHashDigits = 64;
 
 bool is_name(std::string_view name) {
-  return !name.empty() && name.size() <= kMostName && std::ranges::all_of(name, [](char c) {
+  return !name.empty() && name.size() <= kMostTokenName && std::ranges::all_of(name, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
            c == '.' || c == '-';
   });

@@ -17,11 +17,6 @@ using Json = nlohmann::json;
 constexpr std::size_t kMostAnswer = 64 * 1024;
 constexpr std::size_t kMostName = 256;
 
-std::string text_at(const Json& json, const char* name) {
-  const auto it = json.find(name);
-  return it != json.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
-
 // Of the template's DeviceConfiguration, which may hold anything.
 std::string setting(const Json& settings, const char* name) {
   if (!settings.is_object()) return {};

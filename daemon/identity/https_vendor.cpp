@@ -12,7 +12,7 @@ namespace {
 
 // The desk lets fewer through; this bounds what may pile up if it did not.
 constexpr std::size_t kMostWaiting = 256;
-constexpr std::size_t kMostAnswer = 64 * 1024;
+constexpr std::size_t kMostHttpAnswer = 64 * 1024;
 
 }  // namespace
 
@@ -84,7 +84,7 @@ HttpsCalls::HttpsCalls(const VendorParts& parts, std::string ca, Secret api_key)
   while (url_.ends_with('/')) url_.pop_back();
   aws::HttpOptions options;
   options.ca_pem = std::move(ca);
-  options.most_response = kMostAnswer;
+  options.most_response = kMostHttpAnswer;
   options.cancelled = &stopping_;
   http_ = parts.http ? parts.http(std::move(options)) : aws::make_http(std::move(options));
 }

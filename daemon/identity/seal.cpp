@@ -13,7 +13,7 @@ namespace sluice::identity {
 namespace {
 
 constexpr std::size_t kNonceBytes = 12, kTagBytes = 16;
-constexpr char kVersion = 1;  // the first byte of what is sealed
+constexpr char kSealVersion = 1;  // the first byte of what is sealed
 constexpr std::size_t kMaxSealed = 64 * 1024;
 
 using Cipher = std::unique_ptr<EVP_CIPHER_CTX, Freed<EVP_CIPHER_CTX_free>>;
@@ -83,7 +83,7 @@ result<Seal> Seal::from(std::string_view material) {
 result<std::string> Seal::close(std::string_view owner, std::string_view purpose,
                                 std::string_view secret) const {
   const auto aad = bound_to(owner, purpose);
-  std::string out(1 + kNonceBytes + secret.size() + kTagBytes, kVersion);
+  std::string out(1 + kNonceBytes + secret.size() + kTagBytes, kSealVersion);
   auto* nonce = bytes(out) + 1;
   auto* text = nonce + kNonceBytes;
   auto* tag = text + secret.size();
@@ -102,7 +102,7 @@ result<std::string> Seal::close(std::string_view owner, std::string_view purpose
 
 result<Secret> Seal::open(std::string_view owner, std::string_view purpose, std::string_view sealed) const {
   auto raw = from_base64(sealed);
-  if (raw.size() < 1 + kNonceBytes + kTagBytes || raw[0] != kVersion) return cannot_open(owner, purpose);
+  if (raw.size() < 1 + kNonceBytes + kTagBytes || raw[0] != kSealVersion) return cannot_open(owner, purpose);
   const auto aad = bound_to(owner, purpose);
   const auto* nonce = bytes(raw) + 1;
   const auto length = raw.size() - 1 - kNonceBytes - kTagBytes;

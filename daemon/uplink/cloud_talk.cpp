@@ -11,7 +11,7 @@
 namespace sluice::uplink {
 namespace {
 
-constexpr std::uint8_t kFailure = 0x80;
+constexpr std::uint8_t kLeastFailure = 0x80;
 
 // One conversation, from its connect on. Its link knows it weakly: who waits for it, or holds it, owns it.
 class Conversation final : public LinkEvents, public std::enable_shared_from_this<Conversation> {
@@ -76,7 +76,7 @@ class Conversation final : public LinkEvents, public std::enable_shared_from_thi
   void subscribed(std::span<const std::uint8_t> reasons) override {
     if (!done_ || subscribed_) return;
     for (const auto reason : reasons) {
-      if (reason < kFailure) continue;
+      if (reason < kLeastFailure) continue;
       return answer(
           Error{errc::denied,
                 fmt::format("{} refuses the subscription to {}/accepted and /rejected (0x{:02x}); allow "
@@ -88,7 +88,7 @@ class Conversation final : public LinkEvents, public std::enable_shared_from_thi
   }
   void published(std::span<const Puback> acks) override {
     for (const auto& ack : acks) {
-      if (!done_ || ack.token != token_ || ack.reason < kFailure) continue;
+      if (!done_ || ack.token != token_ || ack.reason < kLeastFailure) continue;
       return answer(
           Error{errc::denied, fmt::format("{} refuses the publish to {} (0x{:02x}); allow iot:Publish in "
                                           "the policy",

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "uplink/connack_words.hpp"
+#include "uplink/tls_words.hpp"
 
 namespace sluice::uplink {
 namespace {
@@ -22,8 +23,6 @@ constexpr std::size_t kMostWaitingSteps = 4096;
 constexpr std::size_t kReadAtOnce = 64 * 1024;
 constexpr std::size_t kTlsRecord = 16 * 1024;
 constexpr Duration kLeastUserTimeout = 10s;
-
-std::string endpoint(const LinkOptions& options) { return fmt::format("{}:{}", options.host, options.port); }
 
 void wipe(std::string& secret) {
   OPENSSL_cleanse(secret.data(), secret.size());
@@ -104,7 +103,7 @@ void Connection::dialed(boost::system::error_code ec, tcp::socket socket) {
          0,
          {errc::unreachable,
           fmt::format("no connection to {}: {}; check that the network and the firewall let port {} out",
-                      endpoint(options_), ec.message(), options_.port)}});
+                      endpoint_text(options_), ec.message(), options_.port)}});
   }
   socket_.emplace(std::move(socket));
   boost::system::error_code ignored;
@@ -160,12 +159,13 @@ void Connection::too_late() {
     case Phase::dialing:
       return late(Kind::tcp, fmt::format("no connection to {}: no answer in time; check that the network and "
                                          "the firewall let port {} out",
-                                         endpoint(options_), options_.port));
+                                         endpoint_text(options_), options_.port));
     case Phase::securing:
-      return late(Kind::tls, fmt::format("{} did not finish the TLS handshake in time", endpoint(options_)));
+      return late(Kind::tls,
+                  fmt::format("{} did not finish the TLS handshake in time", endpoint_text(options_)));
     case Phase::greeting:
       return late(Kind::silent, fmt::format("{} takes the connection but does not answer CONNECT in time",
-                                            endpoint(options_)));
+                                            endpoint_text(options_)));
     case Phase::leaving:
       return over();
     default:
@@ -181,7 +181,7 @@ void Connection::closed_by_peer(const std::string& why) {
           {Kind::tls,
            0,
            {errc::tls, fmt::format("{} closes the connection in the TLS handshake{}; is this a TLS port?",
-                                   endpoint(options_), why.empty() ? "" : ": " + why)}});
+                                   endpoint_text(options_), why.empty() ? "" : ": " + why)}});
     case Phase::greeting:
       return fail(closed_after_connect(options_));
     case Phase::up:

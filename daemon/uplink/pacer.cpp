@@ -14,7 +14,7 @@ constexpr Duration kSlow = 2s;            // a mean round trip beyond this and 4
 constexpr double kDepthSeconds = 0.005;
 constexpr double kByteDepthSeconds = 0.05;
 
-double seconds(Duration d) { return std::chrono::duration<double>(d).count(); }
+double in_seconds(Duration d) { return std::chrono::duration<double>(d).count(); }
 
 }  // namespace
 
@@ -27,7 +27,7 @@ void Pacer::Bucket::set(double new_rate, double new_depth, MonoTime now) {
 }
 
 void Pacer::Bucket::refill(MonoTime now) {
-  if (now > at) tokens = std::min(depth, tokens + seconds(now - at) * rate);
+  if (now > at) tokens = std::min(depth, tokens + in_seconds(now - at) * rate);
   at = now;
 }
 
@@ -75,7 +75,7 @@ std::uint32_t Pacer::window(Class cls) const {
 
 double Pacer::share() {
   const auto now = clock_.now();
-  if (share_ < 1) share_ = std::min(1.0, share_ + seconds(now - share_at_) * kClimb);
+  if (share_ < 1) share_ = std::min(1.0, share_ + in_seconds(now - share_at_) * kClimb);
   share_at_ = now;
   if (std::abs(share_ - applied_share_) > 0.01 || (share_ == 1 && applied_share_ != 1)) {
     applied_share_ = share_;

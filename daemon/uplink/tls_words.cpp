@@ -15,8 +15,6 @@ namespace {
 
 using Kind = ConnectFailure::Kind;
 
-std::string endpoint(const LinkOptions& options) { return fmt::format("{}:{}", options.host, options.port); }
-
 // The peer's alert; -1: it is none.
 int alert_of(unsigned long code) {
   const int reason = ERR_GET_REASON(code);
@@ -45,7 +43,7 @@ ConnectFailure certificate_refused(const LinkOptions& options) {
       Kind::certificate_refused,
       fmt::format("{} refuses our certificate: {}; is it registered and active in this account "
                   "and region?",
-                  endpoint(options), take_tls_error()));
+                  endpoint_text(options), take_tls_error()));
 }
 
 ConnectFailure untrusted(const LinkOptions& options, SSL* ssl, long verdict) {
@@ -85,11 +83,15 @@ ConnectFailure untrusted(const LinkOptions& options, SSL* ssl, long verdict) {
   }
   ERR_clear_error();
   return tls_failure(Kind::peer,
-                     fmt::format("the certificate of {} is not trusted: {}{}; {}", endpoint(options),
+                     fmt::format("the certificate of {} is not trusted: {}{}; {}", endpoint_text(options),
                                  X509_verify_cert_error_string(verdict), since, advice));
 }
 
 }  // namespace
+
+std::string endpoint_text(const LinkOptions& options) {
+  return fmt::format("{}:{}", options.host, options.port);
+}
 
 ConnectFailure tls_failure(Kind kind, std::string text) { return {kind, 0, {errc::tls, std::move(text)}}; }
 
@@ -114,12 +116,13 @@ ConnectFailure handshake_failure(const LinkOptions& options, SSL* ssl) {
     return untrusted(options, ssl, verdict);
   if (about_our_certificate(alert_of(ERR_peek_last_error()))) return certificate_refused(options);
   return tls_failure(Kind::tls, fmt::format("TLS handshake with {} failed: {}; is this a TLS port?",
-                                            endpoint(options), take_tls_error()));
+                                            endpoint_text(options), take_tls_error()));
 }
 
 ConnectFailure first_read_failure(const LinkOptions& options) {
   if (alert_of(ERR_peek_last_error()) >= 0) return certificate_refused(options);
-  return tls_failure(Kind::tls, fmt::format("TLS with {} failed: {}", endpoint(options), take_tls_error()));
+  return tls_failure(Kind::tls,
+                     fmt::format("TLS with {} failed: {}", endpoint_text(options), take_tls_error()));
 }
 
 }  // namespace sluice::uplink

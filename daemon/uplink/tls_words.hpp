@@ -11,6 +11,7 @@ using ASN1_TIME = struct asn1_string_st;
 
 namespace sluice::uplink {
 
+std::string endpoint_text(const LinkOptions& options);  // host:port
 ConnectFailure tls_failure(ConnectFailure::Kind kind, std::string text);
 std::string utc_text(std::int64_t seconds);
 // Since 1970; 0: not a time.

@@ -13,7 +13,7 @@ using adapter::Json;
 
 constexpr std::size_t kMostPoints = 10'000;
 
-Error wrong(const std::string& where, const std::string& text) {
+Error wrong_point(const std::string& where, const std::string& text) {
   return {errc::invalid_argument, where + ": " + text};
 }
 
@@ -53,27 +53,27 @@ result<void> read_type(const Json& given, Point& point) {
   }
   const bool numeric = point.type != Type::boolean && point.type != Type::bits && point.type != Type::text;
   if (bits && point.type != Type::boolean && point.type != Type::bits)
-    return wrong(point.name, "coils and discrete inputs are bool or bits");
+    return wrong_point(point.name, "coils and discrete inputs are bool or bits");
   for (const auto* key : {"min", "max", "absent"}) {
-    if (given.contains(key) && !numeric) return wrong(point.name, std::string(key) + " is for numbers");
+    if (given.contains(key) && !numeric) return wrong_point(point.name, std::string(key) + " is for numbers");
   }
-  if (!numeric && point.scaled()) return wrong(point.name, "factor and offset are for numbers");
-  if (point.factor == 0) return wrong(point.name, "factor is 0");
+  if (!numeric && point.scaled()) return wrong_point(point.name, "factor and offset are for numbers");
+  if (point.factor == 0) return wrong_point(point.name, "factor is 0");
   if (given.contains("absent") && (point.type == Type::float32 || point.type == Type::float64))
-    return wrong(point.name, "absent is for integers; a float that is not a number is none anyway");
+    return wrong_point(point.name, "absent is for integers; a float that is not a number is none anyway");
   if (given.contains("length") != (point.type == Type::text))
-    return wrong(point.name, "length, in registers, goes with type string");
+    return wrong_point(point.name, "length, in registers, goes with type string");
   if (point.type == Type::text) point.size = given.at("length").get<unsigned>();
   if (point.bit != 0 && (bits || point.type != Type::boolean))
-    return wrong(point.name, "bit is for bool in a register");
+    return wrong_point(point.name, "bit is for bool in a register");
   if (point.type != Type::bits) {
     if (given.contains("count") || given.contains("flags"))
-      return wrong(point.name, "count and flags are for bits");
+      return wrong_point(point.name, "count and flags are for bits");
     return {};
   }
   point.flags = given.value("flags", std::vector<std::string>{});
   point.width = given.value("count", point.flags.empty() ? 16U : static_cast<unsigned>(point.flags.size()));
-  if (point.flags.size() > point.width) return wrong(point.name, "more flags than bits");
+  if (point.flags.size() > point.width) return wrong_point(point.name, "more flags than bits");
   if (!point.flags.empty()) point.flags.resize(point.width);
   point.size = bits ? point.width : (point.width + 15) / 16;
   return {};
@@ -94,15 +94,16 @@ result<Point> read_point(const Json& given, const std::string& order) {
   if (given.contains("absent")) point.absent = given.at("absent").get<std::int64_t>();
   point.writable = given.value("writable", false);
   point.verify = given.value("verify", true);
-  if (point.name.empty()) return wrong("registers", "a name is empty");
+  if (point.name.empty()) return wrong_point("registers", "a name is empty");
   if (auto read = read_type(given, point); !read) return read.error();
   if (point.writable && !takes_writes(point.table))
-    return wrong(point.name, "only holding registers and coils can be writable");
+    return wrong_point(point.name, "only holding registers and coils can be writable");
   if (point.writable && point.size > kMostWrittenRegisters)
-    return wrong(point.name,
-                 fmt::format("at most {} registers can be written at once", kMostWrittenRegisters));
-  if (point.end() > 65'536) return wrong(point.name, "ends beyond address 65535");
-  if (point.least && point.most && *point.least > *point.most) return wrong(point.name, "min is above max");
+    return wrong_point(point.name,
+                       fmt::format("at most {} registers can be written at once", kMostWrittenRegisters));
+  if (point.end() > 65'536) return wrong_point(point.name, "ends beyond address 65535");
+  if (point.least && point.most && *point.least > *point.most)
+    return wrong_point(point.name, "min is above max");
   return point;
 }
 
@@ -126,15 +127,16 @@ result<RegisterMap> read_map(const Json& given, const std::string& order) {
     group.name = each.at("name").get<std::string>();
     group.on_change = each.value("on_change", false);
     if (!fit_for_topic(group.name))
-      return wrong(group.name, "a group's name is a level of a topic: no / + #");
-    if (!groups.insert(group.name).second) return wrong(group.name, "this group is there twice");
+      return wrong_point(group.name, "a group's name is a level of a topic: no / + #");
+    if (!groups.insert(group.name).second) return wrong_point(group.name, "this group is there twice");
     const auto every = each.value("every", std::int64_t{1000});
     for (const auto& row : each.at("registers")) {
       auto point = read_point(row, own_order);
-      if (!point) return wrong(group.name, point.error().text);
-      if (!names.insert(point->name).second) return wrong(group.name, point->name + " is there twice");
+      if (!point) return wrong_point(group.name, point.error().text);
+      if (!names.insert(point->name).second) return wrong_point(group.name, point->name + " is there twice");
       const auto number = map.points.size();
-      if (number >= kMostPoints) return wrong(group.name, fmt::format("more than {} registers", kMostPoints));
+      if (number >= kMostPoints)
+        return wrong_point(group.name, fmt::format("more than {} registers", kMostPoints));
       map.points.push_back(std::move(*point));
       group.points.push_back(number);
       add_to_cycle(map, std::chrono::milliseconds(row.value("every", every)), map.groups.size(), number);

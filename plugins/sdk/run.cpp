@@ -27,7 +27,7 @@ using Socket = asio::local::stream_protocol::socket;
 constexpr int kUsage = 64, kFailed = 70, kLater = 75;
 constexpr std::size_t kMostStart = 1024 * 1024;
 constexpr Duration kGoodbye = std::chrono::seconds(3);
-constexpr std::size_t kMostUnsent = 4 * 1024 * 1024;
+constexpr std::size_t kMostWaiting = 4 * 1024 * 1024;
 
 int complain(int code, const std::string& text) {
   std::fprintf(stderr, "<3>%s\n", text.c_str());
@@ -165,7 +165,7 @@ class Process {
       if (errno == EINTR) continue;
       if (errno != EAGAIN) return end(kFailed, "the connection to the daemon is lost");
       out.erase(0, std::exchange(sent_, 0));
-      if (out.size() > kMostUnsent) return end(kFailed, "the daemon does not read");
+      if (out.size() > kMostWaiting) return end(kFailed, "the daemon does not read");
       return socket_.async_wait(Socket::wait_write, [this](const boost::system::error_code& ec) {
         if (!ec) flush();
       });

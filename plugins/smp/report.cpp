@@ -10,7 +10,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::size_t kMaxHash = 64;
+constexpr std::size_t kMaxHashBytes = 64;
 
 // A version is text of the device; what is no UTF-8 must not end up in JSON.
 std::string printable(std::string_view text) {
@@ -50,7 +50,7 @@ Json image_report(const std::vector<Slot>& slots) {
 }
 
 std::optional<std::string> hash_of_hex(std::string_view text) {
-  if (text.empty() || text.size() % 2 != 0 || text.size() > 2 * kMaxHash) return std::nullopt;
+  if (text.empty() || text.size() % 2 != 0 || text.size() > 2 * kMaxHashBytes) return std::nullopt;
   std::string out;
   for (std::size_t i = 0; i < text.size(); i += 2) {
     unsigned byte = 0;

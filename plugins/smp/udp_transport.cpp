@@ -15,8 +15,8 @@ namespace {
 namespace asio = boost::asio;
 using Code = boost::system::error_code;
 
-constexpr std::size_t kDatagram = 1400;  // fits an Ethernet frame whatever is around it
-constexpr std::size_t kCautious = 384;   // the least that MCUmgr's examples have
+constexpr std::size_t kDatagram = 1400;         // fits an Ethernet frame whatever is around it
+constexpr std::size_t kCautiousDatagram = 384;  // the least that MCUmgr's examples have
 
 constexpr int kSilent = 3;  // messages in a row without an answer
 
@@ -38,7 +38,7 @@ class Udp final : public Transport {
   std::size_t capacity(std::uint64_t device_buffer) const override {
     return std::max<std::size_t>(kHeaderSize, std::min<std::uint64_t>(device_buffer, kDatagram));
   }
-  std::size_t cautious_capacity() const override { return kCautious; }
+  std::size_t cautious_capacity() const override { return kCautiousDatagram; }
   std::string name() const override {
     return fmt::format("{}:{}", device_.address().to_string(), device_.port());
   }

@@ -9,7 +9,7 @@ int main() {
   return lambda::function_main(
       "authorizer", [&](const lambda::FunctionParts& parts) -> aws::result<lambda::Handler> {
         if (parts.table == nullptr)
-          return lambda::wrong_setting("SLUICE_TABLE is not set: the table of devices");
+          return aws::invalid_argument("SLUICE_TABLE is not set: the table of devices");
         authorizer = std::make_unique<lambda::authorizer::AuthorizerHandler>(*parts.table, parts.log);
         return lambda::Handler([&authorizer](std::string_view event) { return (*authorizer)(event); });
       });

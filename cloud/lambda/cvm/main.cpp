@@ -9,7 +9,7 @@ int main() {
   return lambda::function_main(
       "cvm", [&](const lambda::FunctionParts& parts) -> aws::result<lambda::Handler> {
         if (parts.table == nullptr)
-          return lambda::wrong_setting("SLUICE_TABLE is not set: the table of devices");
+          return aws::invalid_argument("SLUICE_TABLE is not set: the table of devices");
         auto settings = lambda::cvm::read_settings(parts.environment);
         if (!settings) return settings.error();
         cvm = std::make_unique<lambda::cvm::CvmHandler>(parts.iot, *parts.table, std::move(*settings),

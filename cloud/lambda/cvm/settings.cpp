@@ -19,7 +19,8 @@ aws::result<std::string> read_root_ca(const std::string& value) {
   if (value.starts_with("-----BEGIN CERTIFICATE-----")) return value;
   std::ifstream file(value, std::ios::binary);
   std::string text(std::istreambuf_iterator<char>(file), {});
-  if (!file.is_open() || text.empty()) return wrong_setting("SLUICE_ROOT_CA: " + value + " cannot be read");
+  if (!file.is_open() || text.empty())
+    return aws::invalid_argument("SLUICE_ROOT_CA: " + value + " cannot be read");
   return text;
 }
 
@@ -27,10 +28,11 @@ aws::result<std::map<std::string, std::string>> read_regions(const std::string& 
   std::map<std::string, std::string> regions;
   if (value.empty()) return regions;
   const auto root = json::parse(value, nullptr, false);
-  if (!root.is_object()) return wrong_setting("SLUICE_REGIONS: expected a JSON object of region and URL");
+  if (!root.is_object())
+    return aws::invalid_argument("SLUICE_REGIONS: expected a JSON object of region and URL");
   for (const auto& [region, url] : root.items()) {
     if (!url.is_string())
-      return wrong_setting("SLUICE_REGIONS: " + region + ": expected the URL of its service");
+      return aws::invalid_argument("SLUICE_REGIONS: " + region + ": expected the URL of its service");
     regions.emplace(region, url.get<std::string>());
   }
   return regions;
@@ -41,8 +43,8 @@ aws::result<std::chrono::seconds> read_claim(const std::string& value) {
   int seconds = 0;
   const auto [end, ec] = std::from_chars(value.data(), value.data() + value.size(), seconds);
   if (ec != std::errc{} || end != value.data() + value.size() || seconds < kLeast || seconds > kMost) {
-    return wrong_setting("SLUICE_CLAIM_SECONDS: " + value +
-                         ": expected 5 to 900, more than the function's timeout");
+    return aws::invalid_argument("SLUICE_CLAIM_SECONDS: " + value +
+                                 ": expected 5 to 900, more than the function's timeout");
   }
   return std::chrono::seconds(seconds);
 }
@@ -52,10 +54,10 @@ aws::result<std::chrono::seconds> read_claim(const std::string& value) {
 aws::result<Settings> read_settings(const aws::Environment& environment) {
   Settings settings;
   settings.region = setting(environment, "AWS_REGION");
-  if (settings.region.empty()) return wrong_setting("AWS_REGION is not set");
+  if (settings.region.empty()) return aws::invalid_argument("AWS_REGION is not set");
   settings.policy = setting(environment, "SLUICE_POLICY");
   if (settings.policy.empty())
-    return wrong_setting("SLUICE_POLICY is not set: the IoT policy that devices get");
+    return aws::invalid_argument("SLUICE_POLICY is not set: the IoT policy that devices get");
   settings.gateways = read_gateway_policy(environment);
   settings.data_endpoint = setting(environment, "SLUICE_DATA_ENDPOINT");
   settings.credentials_endpoint = setting(environment, "SLUICE_CREDENTIALS_ENDPOINT");

@@ -9,7 +9,7 @@ int main() {
   return lambda::function_main(
       "fleet-hook", [&](const lambda::FunctionParts& parts) -> aws::result<lambda::Handler> {
         if (parts.table == nullptr)
-          return lambda::wrong_setting("SLUICE_TABLE is not set: the table of devices");
+          return aws::invalid_argument("SLUICE_TABLE is not set: the table of devices");
         const auto reissue = lambda::read_reissue(parts.environment);
         if (!reissue) return reissue.error();
         hook = std::make_unique<lambda::fleet_hook::FleetHookHandler>(

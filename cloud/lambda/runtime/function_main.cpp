@@ -44,9 +44,9 @@ aws::result<std::string> trust_roots(const aws::Environment& environment) {
     std::ifstream file(path, std::ios::binary);
     std::string text(std::istreambuf_iterator<char>(file), {});
     if (file.is_open() && !text.empty()) return text;
-    if (path == said) return wrong_setting("SSL_CERT_FILE: " + said + " cannot be read");
+    if (path == said) return aws::invalid_argument("SSL_CERT_FILE: " + said + " cannot be read");
   }
-  return wrong_setting("no trust roots found; name a PEM file in SSL_CERT_FILE");
+  return aws::invalid_argument("no trust roots found; name a PEM file in SSL_CERT_FILE");
 }
 
 aws::ServiceOptions service(const aws::Environment& environment, const std::string& region,

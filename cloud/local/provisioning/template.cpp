@@ -9,8 +9,6 @@ namespace {
 
 using nlohmann::json;
 
-Error wrong(std::string text) { return {errc::invalid_argument, std::move(text)}; }
-
 const json& member(const json& object, const char* name) {
   static const json kNone;
   const auto it = object.is_object() ? object.find(name) : object.end();
@@ -23,7 +21,8 @@ result<Override> override_of(const json& resource, const char* property) {
   if (value == "REPLACE") return Override::replace;
   if (value == "FAIL") return Override::fail;
   if (value == "MERGE") return Override::merge;
-  return wrong(std::string("OverrideSettings.") + property + " must be DO_NOTHING, REPLACE, FAIL or MERGE");
+  return wrong_template(std::string("OverrideSettings.") + property +
+                        " must be DO_NOTHING, REPLACE, FAIL or MERGE");
 }
 
 // Reads one resource after the other into a Provision; the first error ends it.
@@ -38,16 +37,16 @@ class Reader {
                         : type == "AWS::IoT::Certificate" ? certificate(properties)
                         : type == "AWS::IoT::Policy"
                             ? policy(properties)
-                            : wrong("its Type is not AWS::IoT::Thing, Certificate or Policy");
-    return done ? done : result<void>(wrong("resource " + name + ": " + done.error().text));
+                            : wrong_template("its Type is not AWS::IoT::Thing, Certificate or Policy");
+    return done ? done : result<void>(wrong_template("resource " + name + ": " + done.error().text));
   }
 
   result<void> configuration(const json& map) {
     if (map.is_null()) return {};
-    if (!map.is_object()) return wrong("DeviceConfiguration must be an object");
+    if (!map.is_object()) return wrong_template("DeviceConfiguration must be an object");
     for (const auto& [name, value] : map.items()) {
       auto text = values_.text(value);
-      if (!text) return wrong("DeviceConfiguration." + name + ": " + text.error().text);
+      if (!text) return wrong_template("DeviceConfiguration." + name + ": " + text.error().text);
       out_.device_configuration[name] = std::move(*text);
     }
     return {};
@@ -59,21 +58,21 @@ class Reader {
     const json& value = member(properties, name);
     if (value.is_null()) return {};
     auto text = values_.text(value);
-    if (!text) return wrong(std::string(name) + ": " + text.error().text);
+    if (!text) return wrong_template(std::string(name) + ": " + text.error().text);
     target = std::move(*text);
     return {};
   }
 
   result<void> thing(const json& resource, const json& properties) {
-    if (out_.thing) return wrong("a template makes one thing");
+    if (out_.thing) return wrong_template("a template makes one thing");
     Provision::Thing thing;
     if (auto done = read(properties, "ThingName", thing.name); !done) return done;
     if (auto done = read(properties, "ThingTypeName", thing.type); !done) return done;
-    if (thing.name.empty()) return wrong("ThingName is missing");
+    if (thing.name.empty()) return wrong_template("ThingName is missing");
     const json& attributes = member(properties, "AttributePayload");
     for (const auto& [name, value] : attributes.items()) {
       auto text = values_.text(value);
-      if (!text) return wrong("AttributePayload." + name + ": " + text.error().text);
+      if (!text) return wrong_template("AttributePayload." + name + ": " + text.error().text);
       thing.attributes[name] = std::move(*text);
     }
     const auto type = override_of(resource, "ThingTypeName"),
@@ -90,7 +89,7 @@ class Reader {
     if (auto done = read(properties, "Status", out_.certificate_status); !done) return done;
     for (char& c : out_.certificate_status) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
     if (out_.certificate_status != "ACTIVE" && out_.certificate_status != "INACTIVE")
-      return wrong("Status must be ACTIVE or INACTIVE");
+      return wrong_template("Status must be ACTIVE or INACTIVE");
     std::string ignored;  // it is there for the reference to be checked: the certificate is the one at hand
     return read(properties, "CertificateId", ignored);
   }
@@ -105,7 +104,7 @@ class Reader {
       return done;
     }
     if (policy.name.empty() == policy.document.empty())
-      return wrong("either PolicyName or PolicyDocument is needed");
+      return wrong_template("either PolicyName or PolicyDocument is needed");
     out_.policies.push_back(std::move(policy));
     return {};
   }
@@ -128,18 +127,20 @@ result<Provision> evaluated(const json& body, const Parameters& parameters) {
 }  // namespace
 
 result<Template> Template::parse(std::string_view text) {
-  if (text.empty() || text.size() > kMostCharacters) return wrong("a template has 1 to 10240 characters");
+  if (text.empty() || text.size() > kMostCharacters)
+    return wrong_template("a template has 1 to 10240 characters");
   json body = json::parse(text, nullptr, false);
-  if (!body.is_object()) return wrong("not a JSON object");
+  if (!body.is_object()) return wrong_template("not a JSON object");
   const json& resources = member(body, "Resources");
-  if (!resources.is_object() || resources.empty()) return wrong("Resources is missing");
+  if (!resources.is_object() || resources.empty()) return wrong_template("Resources is missing");
   for (const auto& [name, parameter] : member(body, "Parameters").items()) {
-    if (member(parameter, "Type") != "String") return wrong("Parameters." + name + ": Type must be String");
+    if (member(parameter, "Type") != "String")
+      return wrong_template("Parameters." + name + ": Type must be String");
   }
   for (const auto& [name, resource] : resources.items()) {
     const json& type = member(resource, "Type");
     if (type != "AWS::IoT::Thing" && type != "AWS::IoT::Certificate" && type != "AWS::IoT::Policy")
-      return wrong("resource " + name + ": its Type is not AWS::IoT::Thing, Certificate or Policy");
+      return wrong_template("resource " + name + ": its Type is not AWS::IoT::Thing, Certificate or Policy");
   }
   Template made;
   made.body_ = std::make_shared<const json>(std::move(body));

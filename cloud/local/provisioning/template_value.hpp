@@ -4,11 +4,14 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cloud/local/provisioning/template.hpp"
 
 namespace sluice::cloud {
+
+inline Error wrong_template(std::string text) { return {errc::invalid_argument, std::move(text)}; }
 
 class TemplateValues {
  public:

@@ -6,6 +6,9 @@
 #include <fstream>
 #include <iterator>
 
+#include "cloud/local/devices.hpp"
+#include "cloud/local/tokens.hpp"
+
 namespace sluice::cloud::test {
 namespace {
 
@@ -142,6 +145,13 @@ void House::add_thing(const std::string& name, std::vector<std::string> policies
   thing.policies = std::move(policies);
   const auto done = cloud::add_thing(scratch.path() / "cloud", thing, clock.wall());
   ASSERT_TRUE(done) << done.error().text;
+}
+
+std::string House::add_device(const std::string& productid, const std::string& product) {
+  const auto table = open_devices(scratch.path() / "cloud" / "devices", {});
+  const auto token = add_token(*table, {productid, {}, product, {}});
+  EXPECT_TRUE(token) << token.error().text;
+  return token ? *token : std::string();
 }
 
 void House::add_policy(const std::string& name, const std::string& document) {

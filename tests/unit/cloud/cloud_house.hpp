@@ -62,6 +62,9 @@ struct House {
   void add_thing(const std::string& name, std::vector<std::string> policies = {"default"});
   void add_policy(const std::string& name, const std::string& document);
 
+  // In the table of the vending machine; its token.
+  std::string add_device(const std::string& productid, const std::string& product = {});
+
   // A TLS client with this thing's certificate (or none), not yet connected.
   std::unique_ptr<Peer> tls_peer(const std::string& thing, const std::string& alpn = {});
   // With this certificate (and whatever follows it in the PEM) and key.

@@ -2,9 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "cloud/local/certificates.hpp"
-#include "cloud/local/devices.hpp"
 #include "cloud/local/files.hpp"
-#include "cloud/local/tokens.hpp"
 #include "mqtt/codec.hpp"
 #include "tests/unit/cloud/csr.hpp"
 #include "tests/unit/cloud/house_http.hpp"
@@ -59,13 +57,6 @@ struct Claimer {
   std::string packet;
 };
 
-std::string add_device(House& house, const std::string& productid) {
-  const auto table = open_devices(house.scratch.path() / "cloud" / "devices", {});
-  const auto token = add_token(*table, {productid, {}, "thermo", {}});
-  EXPECT_TRUE(token) << token.error().text;
-  return *token;
-}
-
 // The CONNACK's reason, or -1: closed without one.
 int connects(House& house, const std::string& chain, const std::string& key, const std::string& id) {
   auto peer = house.tls_peer_of(chain, key);
@@ -82,7 +73,7 @@ std::string status_of(House& house, const std::string& id) {
 
 TEST(Fleet, ProvisionsADeviceThatHasAToken) {
   House house;
-  const auto token = add_device(house, "dev-1");
+  const auto token = house.add_device("dev-1", "thermo");
   Claimer claimer(house);
   const auto pair = make_csr("dev-1");
   const auto made = claimer.create_from_csr(pair.csr);
@@ -109,7 +100,7 @@ TEST(Fleet, AClaimConnectsAsNobodyElse) {
 
 TEST(Fleet, MakesKeysToo) {
   House house;
-  const auto token = add_device(house, "dev-2");
+  const auto token = house.add_device("dev-2", "thermo");
   Claimer claimer(house, mqtt::Version::v311);
   const auto made = claimer.ask("$aws/certificates/create/json", "").body;
   const auto done = claimer.provision(made["certificateOwnershipToken"],
@@ -140,7 +131,7 @@ TEST(Fleet, RefusesPayloadsThatAreTooDeep) {
 
 TEST(Fleet, RefusesInAwsWords) {
   House house;
-  const auto token = add_device(house, "dev-1");
+  const auto token = house.add_device("dev-1", "thermo");
   Claimer claimer(house);
   EXPECT_EQ(claimer.ask("$aws/certificates/create-from-csr/json", "{").body["errorCode"], "InvalidPayload");
   EXPECT_EQ(claimer.ask("$aws/certificates/create-from-csr/json", "{}").body["statusCode"], 400);

@@ -25,11 +25,11 @@ std::string evaluated(const std::string& body, const Parameters& given) {
   return provision ? provision->thing->name : "error: " + provision.error().text;
 }
 
-struct Row {
+struct FunctionRow {
   const char* name;
   const char* expected;
 };
-struct TemplateFunctions : testing::TestWithParam<Row> {};
+struct TemplateFunctions : testing::TestWithParam<FunctionRow> {};
 
 TEST_P(TemplateFunctions, GiveWhatAwsGives) {
   EXPECT_EQ(
@@ -40,19 +40,21 @@ TEST_P(TemplateFunctions, GiveWhatAwsGives) {
 INSTANTIATE_TEST_SUITE_P(
     All, TemplateFunctions,
     testing::Values(
-        Row{R"("plain")", "plain"}, Row{R"({"Ref":"Serial"})", "a-b-c"}, Row{R"({"Ref":"Site"})", "north"},
-        Row{R"({"Fn::Join":["_",["x",{"Ref":"Serial"},{"Ref":"Site"}]]})", "x_a-b-c_north"},
-        Row{R"({"Fn::Select":["1",{"Fn::Split":["-",{"Ref":"Serial"}]}]})", "b"},
-        Row{R"({"Fn::Select":[2,["p","q","r"]]})", "r"},
-        Row{R"({"Fn::Sub":"dev-${Serial}-${!Literal}"})", "dev-a-b-c-${Literal}"},
-        Row{R"({"Fn::Sub":["${X}/${Site}",{"X":{"Fn::Join":["",["1","2"]]}}]})", "12/north"},
-        Row{R"({"Fn::FindInMap":["M",{"Ref":"Site"},"p"]})", "N"},
-        Row{R"({"Fn::FindInMap":["M","south","p"]})",
-            "error: resource t: ThingName: Fn::FindInMap: there is no south"},
-        Row{R"({"Fn::Select":["9",["p"]]})",
-            "error: resource t: ThingName: Fn::Select: there is no item \"9\""},
-        Row{R"({"Ref":"Unknown"})", "error: resource t: ThingName: the parameter Unknown is missing"},
-        Row{R"({"Fn::Base64":"x"})",
+        FunctionRow{R"("plain")", "plain"}, FunctionRow{R"({"Ref":"Serial"})", "a-b-c"},
+        FunctionRow{R"({"Ref":"Site"})", "north"},
+        FunctionRow{R"({"Fn::Join":["_",["x",{"Ref":"Serial"},{"Ref":"Site"}]]})", "x_a-b-c_north"},
+        FunctionRow{R"({"Fn::Select":["1",{"Fn::Split":["-",{"Ref":"Serial"}]}]})", "b"},
+        FunctionRow{R"({"Fn::Select":[2,["p","q","r"]]})", "r"},
+        FunctionRow{R"({"Fn::Sub":"dev-${Serial}-${!Literal}"})", "dev-a-b-c-${Literal}"},
+        FunctionRow{R"({"Fn::Sub":["${X}/${Site}",{"X":{"Fn::Join":["",["1","2"]]}}]})", "12/north"},
+        FunctionRow{R"({"Fn::FindInMap":["M",{"Ref":"Site"},"p"]})", "N"},
+        FunctionRow{R"({"Fn::FindInMap":["M","south","p"]})",
+                    "error: resource t: ThingName: Fn::FindInMap: there is no south"},
+        FunctionRow{R"({"Fn::Select":["9",["p"]]})",
+                    "error: resource t: ThingName: Fn::Select: there is no item \"9\""},
+        FunctionRow{R"({"Ref":"Unknown"})", "error: resource t: ThingName: the parameter Unknown is missing"},
+        FunctionRow{
+            R"({"Fn::Base64":"x"})",
             "error: resource t: ThingName: Fn::Base64 is no function of provisioning templates, or its "
             "arguments are wrong"}));
 

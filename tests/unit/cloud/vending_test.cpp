@@ -19,11 +19,6 @@ namespace {
 
 using nlohmann::json;
 
-std::string add_device(House& house, const std::string& productid, const std::string& product = {}) {
-  const auto table = open_devices(house.scratch.path() / "cloud" / "devices", {});
-  return *add_token(*table, {productid, {}, product, {}});
-}
-
 HttpReply vend(House& house, const std::string& productid, const std::string& token, const std::string& csr) {
   return http(house, house.cloud->ports().cvm, "POST", "/Prod/certificates",
               json{{"productid", productid}, {"accessToken", token}, {"csr", csr}}.dump());
@@ -31,7 +26,7 @@ HttpReply vend(House& house, const std::string& productid, const std::string& to
 
 TEST(Vending, GivesACertificateThatConnects) {
   House house;
-  const auto token = add_device(house, "gw-1");
+  const auto token = house.add_device("gw-1");
   const auto pair = make_csr("anything");
   const auto reply = vend(house, "gw-1", token, pair.csr);
   ASSERT_EQ(reply.status, 200U) << reply.body;
@@ -52,7 +47,7 @@ TEST(Vending, GivesThePoliciesThatShip) {
   House house;
   for (const auto& [name, product, policy] :
        {std::tuple("gw-1", "gateway", "gateway"), std::tuple("m-1", "meter", "device")}) {
-    const auto token = add_device(house, name, product);
+    const auto token = house.add_device(name, product);
     const auto pair = make_csr("x");
     const auto vended = vend(house, name, token, pair.csr).json();
     const auto attached =
@@ -74,7 +69,7 @@ TEST(Vending, GivesThePoliciesThatShip) {
 
 TEST(Vending, TakesATokenOnceAndRefusesStrangers) {
   House house;
-  const auto token = add_device(house, "gw-1");
+  const auto token = house.add_device("gw-1");
   EXPECT_EQ(vend(house, "gw-1", "wrong", make_csr("x").csr).status, 401U);
   EXPECT_EQ(vend(house, "nobody", token, make_csr("x").csr).status, 401U);
   EXPECT_EQ(vend(house, "gw-1", token, make_csr("x").csr).status, 200U);
@@ -84,7 +79,7 @@ TEST(Vending, TakesATokenOnceAndRefusesStrangers) {
 
 TEST(Vending, RotatesWhereThatIsThePolicy) {
   House house([](CloudOptions& options) { options.rotate = true; });
-  const auto token = add_device(house, "gw-1");
+  const auto token = house.add_device("gw-1");
   const auto pair = make_csr("x");
   const auto first = vend(house, "gw-1", token, make_csr("x").csr).json(),
              second = vend(house, "gw-1", token, pair.csr).json();
@@ -101,7 +96,7 @@ TEST(Vending, RotatesWhereThatIsThePolicy) {
 
 TEST(Vending, ServesBothGenerationsOfAwslabs) {
   House house;
-  const auto token = add_device(house, "gw-1"), other = add_device(house, "gw-2");
+  const auto token = house.add_device("gw-1"), other = house.add_device("gw-2");
   const auto port = house.cloud->ports().cvm;
   const auto first = http(house, port, "GET", "/LATEST/getcert?serialNumber=gw-1&deviceToken=" + token);
   EXPECT_EQ(first.status, 200U);

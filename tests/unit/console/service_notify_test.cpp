@@ -12,11 +12,11 @@
 namespace sluice {
 namespace {
 
-using Protocol = boost::asio::local::datagram_protocol;
+using Datagrams = boost::asio::local::datagram_protocol;
 
 // The service manager's end.
 struct Manager {
-  explicit Manager(const std::string& address) : socket(loop, Protocol::endpoint(address)) {
+  explicit Manager(const std::string& address) : socket(loop, Datagrams::endpoint(address)) {
     socket.non_blocking(true);
   }
   std::string heard() {
@@ -26,7 +26,7 @@ struct Manager {
     return error ? "" : std::string(buffer, n);
   }
   boost::asio::io_context loop;
-  Protocol::socket socket;
+  Datagrams::socket socket;
 };
 
 TEST(ServiceNotify, SpeaksTheProtocolOfSystemd) {

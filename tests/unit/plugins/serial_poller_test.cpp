@@ -10,7 +10,7 @@ namespace {
 class Polling : public testing::Test {
  protected:
   void add(const std::string& address) { poller.add(address); }
-  test::VirtualClock clock;
+  sluice::test::VirtualClock clock;
   std::vector<std::string> asked, states;
   bool line = true;
   std::function<void(const std::string&)> answer = [](const std::string&) {};
