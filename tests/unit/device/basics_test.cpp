@@ -284,6 +284,7 @@ TEST(Devices, KeepNoMoreForAClientThatIsAwayThanItsProductAllows) {
     ASSERT_EQ(client.connect(login), Reason::success);
     ASSERT_EQ(client.subscribe("d/t1/note"), Reason::granted_qos1);
   }
+  world.settle();  // its connection has gone
   Client other(world, world.devices->port(0));
   ASSERT_EQ(other.connect({.id = "t1.other", .user = "t1", .token = "secret-1"}), Reason::success);
   for (std::uint16_t i = 1; i <= 3; ++i) {
