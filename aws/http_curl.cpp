@@ -95,7 +95,7 @@ class CurlHttp : public Http {
  private:
   static std::optional<Error> problem_of(const HttpRequest& request, const std::optional<Url>& url) {
     const auto invalid = [&request](std::string_view words) {
-      return Error{Error::Kind::invalid, 0, {}, request.method + ": " + std::string(words), {}};
+      return invalid_argument(request.method + ": " + std::string(words));
     };
     if (!url) return invalid("this is no https URL");
     if (url->scheme != "https" && !(url->scheme == "http" && is_loopback(url->host))) {

@@ -187,11 +187,7 @@ class HttpsIotControl : public IotControl {
 
   result<HttpResponse> sent(const ServiceCall& call) const {
     if (is_bad(call.path)) {
-      return Error{Error::Kind::invalid,
-                   0,
-                   {},
-                   "iot " + std::string(call.action) + ": an empty name, or dots for one",
-                   {}};
+      return invalid_argument("iot " + std::string(call.action) + ": an empty name, or dots for one");
     }
     return service_.call(call);
   }

@@ -32,7 +32,7 @@ std::optional<TemporaryCredentials> credentials_in(std::string_view body) {
 result<TemporaryCredentials> fetch_credentials(Http& http, const CredentialsRequest& request) {
   const auto where = "credentials provider at " + request.endpoint + ", role alias " + request.role_alias;
   if (request.endpoint.empty() || request.role_alias.empty()) {
-    return Error{Error::Kind::invalid, 0, {}, where + ": endpoint and role alias must both be known", {}};
+    return invalid_argument(where + ": endpoint and role alias must both be known");
   }
   HttpRequest out;
   out.url =

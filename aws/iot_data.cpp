@@ -15,7 +15,7 @@ class HttpsIotData : public IotData {
 
   result<void> publish(std::string_view topic, std::string_view payload, int qos, bool retain) override {
     if (const auto problem = publish_problem(topic, payload.size())) {
-      return Error{Error::Kind::invalid, 0, {}, "iotdata Publish: " + *problem, {}};
+      return invalid_argument("iotdata Publish: " + *problem);
     }
     ServiceCall call{
         "Publish", "POST", "/topics/" + percent_encode(topic) + "?qos=" + std::to_string(qos), {}, {}};

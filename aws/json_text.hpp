@@ -1,5 +1,6 @@
 // JSON of others, read without trust: bounded in size and depth, no exception, a wrong type is "not there".
-// Used by the contract and the clients of this room; in no header that another room sees.
+// Used by the contract and the clients of this room, the functions and the vendors of identities; in no
+// header that another room sees.
 #pragma once
 
 #include <nlohmann/json.hpp>

@@ -7,7 +7,7 @@ namespace sluice::aws {
 namespace {
 
 constexpr std::size_t kMostDocument = 256 * 1024;
-constexpr std::size_t kMostElements = 32;
+constexpr std::size_t kMostNested = 32;
 
 std::optional<char> entity(std::string_view name) {
   if (name == "amp") return '&';
@@ -73,7 +73,7 @@ std::optional<std::string> xml_text(std::string_view document, std::initializer_
       continue;
     }
     if (tag.ends_with('/')) continue;  // empty: has no text
-    if (open.size() == kMostElements) return std::nullopt;
+    if (open.size() == kMostNested) return std::nullopt;
     open.push_back(name_of(tag));
     if (std::ranges::equal(open, way)) {
       const auto close = document.find('<', at);

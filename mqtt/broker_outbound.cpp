@@ -94,7 +94,7 @@ void Engine::on_ack(Session& session, const Ack& ack) {
                      (session.inflight[index].on_wire || session.inflight[index].state == OutState::released);
   if (!known) {
     // A late or repeated ack: PUBREC wants an answer (4.3.3), the others are done with.
-    if (ack.type == PacketType::pubrec && static_cast<std::uint8_t>(ack.reason) < 0x80) {
+    if (ack.type == PacketType::pubrec && !failed(ack.reason)) {
       connection.push_ack(PacketType::pubrel, ack.packet_id, Reason::packet_identifier_not_found, 0);
     }
     return;
@@ -106,7 +106,7 @@ void Engine::on_ack(Session& session, const Ack& ack) {
     return connection.protocol_error(Reason::protocol_error,
                                      "an ack that does not fit the message's state (4.3)");
   }
-  if (ack.type == PacketType::pubrec && static_cast<std::uint8_t>(ack.reason) < 0x80) {
+  if (ack.type == PacketType::pubrec && !failed(ack.reason)) {
     if (outgoing.state != OutState::released) {
       const bool was_journaled = outgoing.journaled;
       persistence_.forget_message(outgoing);

@@ -163,7 +163,7 @@ void Engine::publish_will(Session& session) {
   message->arrived = now_;  // its expiry counts from its publication
   const Publish publish = view_of(*message, now_);
   const PublishVerdict verdict = host_.on_publish(session.client, publish, true);
-  if (static_cast<std::uint8_t>(verdict.reason) >= 0x80 || !verdict.deliver) return;
+  if (failed(verdict.reason) || !verdict.deliver) return;
   if (publish.retain) keep_retained(publish);
   route(publish, &session);
 }
@@ -206,7 +206,7 @@ void Engine::recheck(Session& session) {
   for (const auto& [filter, qos] : filters) {
     if (session.dead) return;
     const SubscribeVerdict verdict = host_.may_subscribe(session.client, filter, qos);
-    if (static_cast<std::uint8_t>(verdict.reason) < 0x80) continue;
+    if (!failed(verdict.reason)) continue;
     if (session.dead || !remove_subscription(session, filter)) continue;
     host_.unsubscribed(session.client, filter);
   }

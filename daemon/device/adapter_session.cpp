@@ -134,7 +134,7 @@ mqtt::PublishVerdict AdapterSession::take_reading(const mqtt::Publish& publish, 
   mqtt::Publish own = publish;
   own.topic = topic;
   auto verdict = house_.host.publish_for(*it->second->client, own);
-  if (static_cast<std::uint8_t>(verdict.reason) < 0x80) {
+  if (!mqtt::failed(verdict.reason)) {
     ++counts_.published;
   } else {
     ++counts_.refused;

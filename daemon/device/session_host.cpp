@@ -184,7 +184,7 @@ mqtt::PublishVerdict SessionHost::publish_for(ClientState& state, const mqtt::Pu
         .reason = Reason::quota_exceeded, .deliver = false, .reason_string = "the store cannot write now"};
   }
   verdict.close = false;
-  if (verdict.deliver && static_cast<std::uint8_t>(verdict.reason) < 0x80)
+  if (verdict.deliver && !mqtt::failed(verdict.reason))
     verdict.ticket = std::max(verdict.ticket, broker_->publish(publish));
   verdict.deliver = false;  // what the adapter's packet says is not for subscribers
   return verdict;

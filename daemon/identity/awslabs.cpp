@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "aws/json_text.hpp"
 #include "identity/https_vendor.hpp"
 
 namespace sluice::identity {
@@ -58,9 +59,9 @@ Answer judge(const aws::HttpResponse& response) {
   auto json = Json::parse(response.body, nullptr, false);
   if (response.status != 200 || !json.is_object()) return in_words(response);
   Issued issued;
-  issued.certificate = text_at(json, "certificatePem");
-  issued.certificate_id = text_at(json, "certificateId");
-  issued.root_ca = text_at(json, "RootCA");
+  issued.certificate = aws::text_in(json, "certificatePem");
+  issued.certificate_id = aws::text_in(json, "certificateId");
+  issued.root_ca = aws::text_in(json, "RootCA");
   if (auto pair = json.find("keyPair"); pair != json.end() && pair->is_object()) {
     if (auto key = pair->find("PrivateKey"); key != pair->end() && key->is_string())
       issued.key = Secret(std::move(key->get_ref<std::string&>()));

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "aws/digest.hpp"
+#include "aws/json_text.hpp"
 #include "identity/vendor.hpp"
 
 namespace sluice::identity {
@@ -20,7 +21,7 @@ constexpr std::size_t kMostName = 256;
 // Of the template's DeviceConfiguration, which may hold anything.
 std::string setting(const Json& settings, const char* name) {
   if (!settings.is_object()) return {};
-  auto text = text_at(settings, name);
+  auto text = aws::text_in(settings, name);
   return text.size() <= kMostName ? text : std::string();
 }
 
@@ -29,7 +30,7 @@ Answer wrong(std::string text) { return Refusal{Refusal::Kind::wrong, std::move(
 // {"statusCode":400,"errorCode":"InvalidCertificateOwnershipToken","errorMessage":"..."}
 Refusal rejected(const std::string& payload, const char* step) {
   const auto json = Json::parse(payload, nullptr, false);
-  const auto code = json.is_object() ? text_at(json, "errorCode") : std::string();
+  const auto code = json.is_object() ? aws::text_in(json, "errorCode") : std::string();
   const auto status =
       json.is_object() && json.contains("statusCode") && json["statusCode"].is_number_integer()
           ? json["statusCode"].get<int>()
@@ -180,9 +181,9 @@ class Fleet final : public Vendor {
     auto json = Json::parse(answer->substr(0, kMostAnswer), nullptr, false);
     Promise promise;
     if (json.is_object()) {
-      promise.certificate = text_at(json, "certificatePem");
-      promise.certificate_id = text_at(json, "certificateId");
-      promise.ownership = Secret(text_at(json, "certificateOwnershipToken"));
+      promise.certificate = aws::text_in(json, "certificatePem");
+      promise.certificate_id = aws::text_in(json, "certificateId");
+      promise.ownership = Secret(aws::text_in(json, "certificateOwnershipToken"));
     }
     wipe(*answer);
     if (promise.certificate.empty() || promise.ownership.empty())
@@ -200,7 +201,7 @@ class Fleet final : public Vendor {
                       timeout_, [this, call](result<std::string> answer) {
                         if (!answer) return end(call, failed(answer.error(), "provision"));
                         const auto json = Json::parse(answer->substr(0, kMostAnswer), nullptr, false);
-                        const auto thing = json.is_object() ? text_at(json, "thingName") : std::string();
+                        const auto thing = json.is_object() ? aws::text_in(json, "thingName") : std::string();
                         if (thing.empty())
                           return end(call, wrong("AWS's answer to provision names no thing"));
                         auto issued = issued_of(call);

@@ -1,13 +1,6 @@
 #include "identity/vendor.hpp"
 
-#include <nlohmann/json.hpp>
-
 namespace sluice::identity {
-
-std::string text_at(const nlohmann::json& object, const char* name) {
-  const auto it = object.find(name);
-  return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
 
 void Vendor::enlist(Application, Promise, Secret, bool, std::function<void(Answer)> done) {
   // A promise in the registry, but of another method: the configuration has changed since.

@@ -6,7 +6,6 @@
 #include <chrono>
 #include <functional>
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <variant>
@@ -61,9 +60,6 @@ struct Refusal {
 struct Retired {};
 
 using Answer = std::variant<Issued, Promise, Retired, Refusal>;
-
-// For vendors that read JSON: the string under `name`, empty if there is none.
-std::string text_at(const nlohmann::json& object, const char* name);
 
 class Vendor {
  public:
